@@ -1,0 +1,160 @@
+"""One service's database: SQLite in WAL mode, or a schema of its own in PostgreSQL.
+
+SQLite has one writer and many snapshot readers; PostgreSQL has a pool. Work is
+given as a coroutine function, so that a transaction can be run again when the
+database asks for it (serialisation failure, deadlock).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Select, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+Result = TypeVar("Result")
+Work = Callable[[AsyncConnection], Awaitable[Result]]
+
+MAX_ATTEMPTS = 5
+POOL_SIZE = 8
+_RUN_AGAIN = frozenset({"40001", "40P01"})
+"""SQLSTATE of serialization_failure and deadlock_detected (PostgreSQL, appendix A)."""
+
+
+def async_url(url: str) -> URL:
+    """The URL with the asynchronous driver of its database.
+
+    Raises:
+        ValueError: the database is neither SQLite nor PostgreSQL.
+    """
+    parsed = make_url(url)
+    match parsed.get_backend_name():
+        case "sqlite":
+            return parsed.set(drivername="sqlite+aiosqlite")
+        case "postgresql":
+            return parsed.set(drivername="postgresql+asyncpg")
+        case other:
+            raise ValueError(f"database must be sqlite or postgresql, not {other}")
+
+
+def _prepare_sqlite(engine: AsyncEngine, begin: str) -> None:
+    """Makes each connection durable and strict, and each transaction begin as told."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connect(connection: Any, _: object) -> None:
+        # The driver must not begin transactions by itself: `begin` below does.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "busy_timeout=5000",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin_transaction(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+
+def _sqlite_engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    writer = create_async_engine(url, pool_size=1, max_overflow=0)
+    reader = create_async_engine(url, pool_size=4, max_overflow=0)
+    _prepare_sqlite(writer, "BEGIN IMMEDIATE")
+    _prepare_sqlite(reader, "BEGIN")
+    return writer, reader
+
+
+def _postgresql_engine(url: URL, schema: str) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+        pool_pre_ping=False,
+        connect_args={"server_settings": {"search_path": schema, "application_name": schema}},
+    )
+
+
+class Database:
+    """Opens transactions; the only place that does."""
+
+    def __init__(self, url: str, schema: str) -> None:
+        """Prepares engines; connects at first use.
+
+        Args:
+            url: `sqlite:////path` or `postgresql://user@host/name`.
+            schema: the service's name, its schema in PostgreSQL.
+        """
+        parsed = async_url(url)
+        self.is_postgresql = parsed.get_backend_name() == "postgresql"
+        if self.is_postgresql:
+            self._writer = self._reader = _postgresql_engine(parsed, schema)
+        else:
+            self._writer, self._reader = _sqlite_engines(parsed)
+
+    async def transact(self, work: Work[Result]) -> Result:
+        """Runs `work` in one writing transaction; commits, or rolls back on any exception.
+
+        On SQLite writers run one after another; on PostgreSQL at READ COMMITTED,
+        and the whole of `work` is run again, a bounded number of times, when the
+        database reports a deadlock or a serialisation failure.
+        """
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                async with self._writer.begin() as connection:
+                    return await work(connection)
+            except DBAPIError as error:
+                if attempt == MAX_ATTEMPTS or sqlstate(error) not in _RUN_AGAIN:
+                    raise
+                await asyncio.sleep(0.01 * attempt)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    @asynccontextmanager
+    async def writer(self) -> AsyncIterator[AsyncConnection]:
+        """One writing transaction that is never run again; for migrations. Else use `transact`."""
+        async with self._writer.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that reads committed data."""
+        async with self._reader.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that reads one snapshot of the whole database until it is left."""
+        async with self._reader.connect() as connection:
+            if self.is_postgresql:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
+
+    async def ping(self) -> None:
+        """Asks the database for a sign of life; raises when there is none."""
+        async with self.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    def locked(self, statement: Select[Any]) -> Select[Any]:
+        """The statement with row locks where the database has them (SQLite has one writer)."""
+        return statement.with_for_update() if self.is_postgresql else statement
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._writer.dispose()
+        if self._reader is not self._writer:
+            await self._reader.dispose()
+
+
+def sqlstate(error: DBAPIError) -> str:
+    """The SQLSTATE of a database error; empty for SQLite's."""
+    return str(getattr(error.orig, "sqlstate", "") or "")

@@ -1,0 +1,1 @@
+"""The four services. Each imports `mesh.runtime`, the contracts and itself; never another."""
