@@ -119,7 +119,15 @@ def running_server(bin_folder: Path) -> Iterator[PostgresServer]:
 
 def _wait_until_ready(bin_folder: Path, port: int) -> None:
     deadline = time.monotonic() + 30
-    ready: list[str | Path] = [bin_folder / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-t", "5"]
+    ready: list[str | Path] = [
+        bin_folder / "pg_isready",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "-t",
+        "5",
+    ]
     while subprocess.run(ready, capture_output=True, check=False).returncode:
         if time.monotonic() > deadline:
             raise TimeoutError("PostgreSQL did not start")
