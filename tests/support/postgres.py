@@ -19,12 +19,16 @@ from tests.support.ports import free_port
 _numbers = count(1)
 
 
+PROGRAMS = ("initdb", "postgres", "pg_isready", "createdb")
+
+
 def binaries() -> Path | None:
-    """The folder with `initdb` and `postgres`; None when PostgreSQL is not installed."""
+    """The folder with PostgreSQL's programs; None when it is not installed."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     if found := shutil.which("initdb"):
-        return Path(found).parent
-    candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return candidates[-1].parent if candidates else None
+        folders += [Path(found).parent, Path(found).resolve().parent]
+    complete = (folder for folder in folders if all((folder / name).exists() for name in PROGRAMS))
+    return next(complete, None)
 
 
 @dataclass(frozen=True, slots=True)
