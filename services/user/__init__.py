@@ -1,0 +1,1 @@
+"""The user service: profiles, the ledger, and what customers own."""

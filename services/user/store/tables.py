@@ -1,0 +1,81 @@
+"""The user service's tables; `migrations` makes them. Times are microseconds since 1970."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, String, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mesh.runtime.database import Database
+
+metadata = MetaData()
+
+users = Table(
+    "users",
+    metadata,
+    Column("user_id", String(36), primary_key=True),
+    Column("username", String(32)),
+    Column("email", String(254)),
+    Column("first_name", String(100)),
+    Column("last_name", String(100)),
+    Column("phone", String(32)),
+    Column("date_of_birth", String(10)),
+    Column("marketing_emails_consent", Boolean),
+    Column("fingerprint", String(64)),
+    Column("created_at", BigInteger),
+    Column("updated_at", BigInteger),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("owner", String(36), primary_key=True),
+    Column("asset_id", String(10), primary_key=True),
+    Column("posted", BigInteger),
+    Column("pending_out", BigInteger),
+    Column("cost", BigInteger),
+    Column("version", BigInteger),
+    Column("updated_at", BigInteger),
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("group_id", String(128), primary_key=True),
+    Column("outcome", Integer),
+    Column("reason", Integer),
+    Column("fingerprint", String(64)),
+    Column("created_at", BigInteger),
+)
+
+transfers = Table(
+    "transfers",
+    metadata,
+    Column("transfer_id", String(36), primary_key=True),
+    Column("group_id", String(128)),
+    Column("debit_owner", String(36)),
+    Column("credit_owner", String(36)),
+    Column("asset_id", String(10)),
+    Column("amount", BigInteger),
+    Column("purpose", Integer),
+    Column("reference", String(64)),
+    Column("cost", BigInteger),
+    Column("debit_seq", BigInteger),
+    Column("debit_balance", BigInteger),
+    Column("credit_seq", BigInteger),
+    Column("credit_balance", BigInteger),
+    Column("created_at", BigInteger),
+)
+
+
+def insert_if_missing(database: Database, table: Table) -> Any:
+    """An INSERT that leaves a row alone which is there already."""
+    insert = postgresql.insert if database.is_postgresql else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
+
+
+def now_us() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1000
