@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, event, text
+from sqlalchemy import Select, Table, event, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -23,6 +24,10 @@ Work = Callable[[AsyncConnection], Awaitable[Result]]
 
 MAX_ATTEMPTS = 5
 POOL_SIZE = 8
+_CLOCK_POSTGRESQL = text("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)")
+_CLOCK_SQLITE = text(
+    "SELECT CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER) * 1000"
+)
 _RUN_AGAIN = frozenset({"40001", "40P01"})
 """SQLSTATE of serialization_failure and deadlock_detected (PostgreSQL, appendix A)."""
 
@@ -144,9 +149,23 @@ class Database:
         async with self.read() as connection:
             await connection.execute(text("SELECT 1"))
 
-    def locked(self, statement: Select[Any]) -> Select[Any]:
-        """The statement with row locks where the database has them (SQLite has one writer)."""
-        return statement.with_for_update() if self.is_postgresql else statement
+    async def now(self, connection: AsyncConnection) -> int:
+        """The database's own time, the same for all replicas: microseconds since 1970 UTC."""
+        statement = _CLOCK_POSTGRESQL if self.is_postgresql else _CLOCK_SQLITE
+        return int(await connection.scalar(statement) or 0)
+
+    def locked(self, statement: Select[Any], *, skip_locked: bool = False) -> Select[Any]:
+        """The statement with row locks where the database has them (SQLite has one writer).
+
+        With `skip_locked`, rows that others have locked are left out.
+        """
+        if not self.is_postgresql:
+            return statement
+        return statement.with_for_update(skip_locked=skip_locked)
+
+    def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
+        """An INSERT that knows ON CONFLICT, in the database's dialect."""
+        return postgresql.insert(table) if self.is_postgresql else sqlite.insert(table)
 
     async def close(self) -> None:
         """Closes all connections."""

@@ -76,6 +76,17 @@ def trace_id() -> str:
     return trace.format_trace_id(found.trace_id) if found.is_valid else ""
 
 
+def traceparent() -> str:
+    """The current span as a W3C `traceparent`; empty outside of a trace."""
+    return dict(inject()).get("traceparent", "")
+
+
+def trace_id_of(traceparent: str) -> str:
+    """The trace id in a `traceparent`; empty where there is none."""
+    parts = traceparent.split("-")
+    return parts[1] if len(parts) == 4 else ""
+
+
 def links_to(contexts: Sequence[Context]) -> list[trace.Link]:
     """Span links to the spans of other contexts, the invalid ones left out."""
     spans = (trace.get_current_span(context).get_span_context() for context in contexts)

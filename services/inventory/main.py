@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mesh.runtime.batch import Batcher
 from mesh.runtime.service import Service, run
+from mesh.runtime.times import MICROSECONDS
 from services.inventory.assets import load_snapshot
 from services.inventory.domain import Attempt, Operation
 from services.inventory.market import SimulatedMarket
@@ -12,8 +13,6 @@ from services.inventory.settings import InventorySettings
 from services.inventory.store_assets import AssetStore
 from services.inventory.store_stock import StockStore
 from services.inventory.ticker import Ticker
-
-MICROSECONDS = 1_000_000
 
 
 async def build(service: Service[InventorySettings]) -> None:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from decimal import Decimal
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from tradewind.api.v1.reason_pb2 import Reason
 from tradewind.inventory.v1 import asset_pb2, audit_pb2, stock_pb2
 from tradewind.inventory.v1.asset_pb2_grpc import AssetServiceServicer
@@ -16,6 +15,7 @@ from tradewind.inventory.v1.stock_pb2_grpc import QuoteServiceServicer, StockSer
 from mesh.runtime.batch import Batcher
 from mesh.runtime.errors import CallError, Violation, invalid
 from mesh.runtime.paging import decode_token, encode_token, page_size
+from mesh.runtime.times import timestamp
 from services.inventory.assets import Asset
 from services.inventory.domain import Attempt, Commit, Operation, Release, Reserve, Side
 from services.inventory.market import SOURCE
@@ -26,19 +26,13 @@ Stock = Batcher[Operation, Attempt]
 _TIMES = ("price_time", "update_time", "all_time_high_time", "all_time_low_time")
 
 
-def _timestamp(microseconds: int) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromMicroseconds(microseconds)
-    return stamp
-
-
 def asset_message(asset: Asset) -> asset_pb2.Asset:
     """An asset in the contract's form."""
     message = asset_pb2.Asset(source=SOURCE)
     for name in Asset.__dataclass_fields__:
         value = getattr(asset, name)
         if name in _TIMES:
-            getattr(message, name).CopyFrom(_timestamp(value))
+            getattr(message, name).CopyFrom(timestamp(value))
         else:
             setattr(message, name, value)
     return message
@@ -106,7 +100,7 @@ def _quote(asset: Asset) -> stock_pb2.Quote:
         price=asset.price,
         price_scale=asset.price_scale,
         quantity_scale=asset.quantity_scale,
-        price_time=_timestamp(asset.price_time),
+        price_time=timestamp(asset.price_time),
     )
 
 

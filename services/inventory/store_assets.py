@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.runtime.database import Database
 from services.inventory.assets import Asset, initial_units
-from services.inventory.tables import assets, clock, insert, leases, stock
+from services.inventory.tables import assets, leases, stock
 
 LEASE = "market"
 MOVING = [
@@ -61,9 +61,9 @@ class AssetStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._add_asset = insert(database, assets).on_conflict_do_nothing()
-        self._add_stock = insert(database, stock).on_conflict_do_nothing()
-        lease = insert(database, leases)
+        self._add_asset = database.insert(assets).on_conflict_do_nothing()
+        self._add_stock = database.insert(stock).on_conflict_do_nothing()
+        lease = database.insert(leases)
         self._take_lease = lease.on_conflict_do_update(
             index_elements=["name"],
             set_={"owner": lease.excluded.owner, "until": lease.excluded.until},
@@ -107,10 +107,10 @@ class AssetStore:
         """Microseconds since the newest price."""
         async with self._database.read() as connection:
             newest = int(await connection.scalar(_NEWEST) or 0)
-            return await clock(self._database, connection) - newest
+            return await self._database.now(connection) - newest
 
     async def _lease(self, connection: AsyncConnection, owner: str, length: int) -> int | None:
-        now = await clock(self._database, connection)
+        now = await self._database.now(connection)
         given = {"name": LEASE, "owner": owner, "until": now + length, "now": now}
         held = (await connection.execute(self._take_lease, given)).first()
         return now if held else None

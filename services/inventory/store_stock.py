@@ -20,7 +20,7 @@ from services.inventory.domain import (
     Side,
     State,
 )
-from services.inventory.tables import assets, attempts, clock, insert, stock
+from services.inventory.tables import assets, attempts, stock
 
 AUDIT_PAGE = 500
 
@@ -103,7 +103,7 @@ class StockStore:
         """Prepares statements; `price_max_age` is in microseconds."""
         self._database = database
         self._max_age = price_max_age
-        self._claim = insert(database, attempts).on_conflict_do_nothing()
+        self._claim = database.insert(attempts).on_conflict_do_nothing()
         self._locked_attempts = database.locked(_ATTEMPTS)
         self._locked_levels = database.locked(_LEVELS)
 
@@ -120,7 +120,7 @@ class StockStore:
         return await self._database.transact(work)
 
     async def _load(self, connection: AsyncConnection, operations: Sequence[Operation]) -> Book:
-        now = await clock(self._database, connection)
+        now = await self._database.now(connection)
         # A row for each id that this batch may decide first: whoever inserts it
         # decides, another transaction with the same id waits here for the outcome.
         claimed = sorted({op.attempt_id for op in operations if not isinstance(op, Commit)})
@@ -135,7 +135,7 @@ class StockStore:
         levels = (await connection.execute(self._locked_levels, wanted)).mappings().all()
         quotes = (await connection.execute(_QUOTES, wanted)).mappings().all()
         # Read again after the locks: a price may have been written while we waited.
-        now = await clock(self._database, connection)
+        now = await self._database.now(connection)
         return Book(
             found,
             {row["asset_id"]: _level(row) for row in levels},

@@ -1,14 +1,11 @@
-"""The tables as statements see them, and the database's own clock."""
+"""The tables as statements see them."""
 
 from __future__ import annotations
 
 from dataclasses import fields
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, text
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table
 
-from mesh.runtime.database import Database
 from services.inventory.assets import Asset
 
 metadata = MetaData()
@@ -52,19 +49,3 @@ leases = Table(
     Column("owner", String),
     Column("until", BigInteger),
 )
-
-_CLOCK_POSTGRESQL = text("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)")
-_CLOCK_SQLITE = text(
-    "SELECT CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER) * 1000"
-)
-
-
-async def clock(database: Database, connection: AsyncConnection) -> int:
-    """The database's time in microseconds since 1970 UTC, the same for all replicas."""
-    statement = _CLOCK_POSTGRESQL if database.is_postgresql else _CLOCK_SQLITE
-    return int(await connection.scalar(statement) or 0)
-
-
-def insert(database: Database, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT that knows ON CONFLICT, in the database's dialect."""
-    return postgresql.insert(table) if database.is_postgresql else sqlite.insert(table)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from tradewind.api.v1.reason_pb2 import Reason
 from tradewind.user.v1.account_pb2 import (
     Balance,
@@ -27,6 +26,7 @@ from mesh.runtime.context import current_call
 from mesh.runtime.decimals import CENTS_SCALE, to_text, to_units
 from mesh.runtime.errors import CallError
 from mesh.runtime.paging import decode_token, encode_token, page_size
+from mesh.runtime.times import bounds, timestamp
 from services.user.domain import (
     OUTSIDE,
     USD,
@@ -41,20 +41,12 @@ from services.user.domain import (
 )
 from services.user.service.portfolio import holding, portfolio
 from services.user.service.quotes import Quotes
-from services.user.service.views import timestamp, transaction, user_not_found
+from services.user.service.views import transaction, user_not_found
 from services.user.store.accounts import AccountStore, Movement, Span
 from services.user.store.ledger import Settled
 
-_ALWAYS = 2**62
-"""Microseconds, and account sequences, beyond all that will ever be."""
-
-
-def _bound(request: ListTransactionsRequest | ListHoldingTransactionsRequest, name: str) -> int:
-    """A time of the request in microseconds; far away when it is left out."""
-    if not request.HasField(name):
-        return -_ALWAYS if name == "start_time" else _ALWAYS
-    time: Timestamp = getattr(request, name)
-    return max(-_ALWAYS, min(time.seconds * 1_000_000 + time.nanos // 1000, _ALWAYS))
+_NEWEST = 2**62
+"""An account sequence beyond all that will ever be."""
 
 
 def _movement(posting: Posting, subject: str) -> Movement:
@@ -155,11 +147,11 @@ class AccountService(AccountServiceServicer):
         scale: int,
     ) -> ListTransactionsResponse:
         subject = current_call().subject
-        since, until = _bound(request, "start_time"), _bound(request, "end_time")
+        since, until = bounds(request)
         query = ("transactions", subject, asset_id, since, until)
-        before = decode_token(request.page_token, int, *query) if request.page_token else _ALWAYS
+        before = decode_token(request.page_token, int, *query) if request.page_token else _NEWEST
         size = page_size(request.page_size)
-        span = Span(since, until, min(before, _ALWAYS))
+        span = Span(since, until, min(before, _NEWEST))
         found = await self._store.movements(Key(subject, asset_id), span, size + 1)
         page = found[:size]
         more = len(found) > size

@@ -13,7 +13,8 @@ from tradewind.user.v1.user_pb2_grpc import ProvisioningServiceServicer, UserSer
 
 from mesh.runtime.context import current_call
 from mesh.runtime.errors import CallError, Violation, invalid
-from services.user.service.views import timestamp, user_not_found
+from mesh.runtime.times import timestamp
+from services.user.service.views import user_not_found
 from services.user.store.users import Profile, StoredUser, UserStore
 
 _JSON_NAMES = {

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from tradewind.api.v1.reason_pb2 import Reason
 from tradewind.user.v1.account_pb2 import Transaction
 
 from mesh.runtime.decimals import to_text
 from mesh.runtime.errors import CallError
+from mesh.runtime.times import timestamp
 from services.user.domain import Purpose
 from services.user.store.accounts import Movement
-
-
-def timestamp(microseconds: int) -> Timestamp:
-    """A protobuf timestamp of microseconds since 1970."""
-    made = Timestamp()
-    made.FromMicroseconds(microseconds)
-    return made
 
 
 def user_not_found() -> CallError:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.runtime.database import Database
 from mesh.runtime.ids import new_id
+from mesh.runtime.times import now_us
 from services.user.domain import (
     Account,
     Batch,
@@ -24,7 +25,7 @@ from services.user.domain import (
     Transfer,
     decide,
 )
-from services.user.store.tables import accounts, groups, insert_if_missing, now_us, transfers, users
+from services.user.store.tables import accounts, groups, transfers, users
 
 _KNOWN_USERS = select(users.c.user_id).where(
     users.c.user_id.in_(bindparam("owners", expanding=True))
@@ -119,8 +120,8 @@ class LedgerStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._claim_groups = insert_if_missing(database, groups)
-        self._open_accounts = insert_if_missing(database, accounts)
+        self._claim_groups = database.insert(groups).on_conflict_do_nothing()
+        self._open_accounts = database.insert(accounts).on_conflict_do_nothing()
         self._lock_groups = database.locked(_GROUPS)
         self._lock_accounts = database.locked(_ACCOUNTS)
 

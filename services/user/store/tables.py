@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any
-
 from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, String, Table
-from sqlalchemy.dialects import postgresql, sqlite
-
-from mesh.runtime.database import Database
 
 metadata = MetaData()
 
@@ -68,14 +62,3 @@ transfers = Table(
     Column("credit_balance", BigInteger),
     Column("created_at", BigInteger),
 )
-
-
-def insert_if_missing(database: Database, table: Table) -> Any:
-    """An INSERT that leaves a row alone which is there already."""
-    insert = postgresql.insert if database.is_postgresql else sqlite.insert
-    return insert(table).on_conflict_do_nothing()
-
-
-def now_us() -> int:
-    """Microseconds since 1970."""
-    return time.time_ns() // 1000

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mesh.runtime.database import Database
 from mesh.runtime.ids import fingerprint
+from mesh.runtime.times import now_us
 from services.user.domain import USD
-from services.user.store.tables import accounts, insert_if_missing, now_us, users
+from services.user.store.tables import accounts, users
 
 _ONE = select(users).where(users.c.user_id == bindparam("user_id"))
 
@@ -51,8 +52,8 @@ class UserStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._insert_user = insert_if_missing(database, users)
-        self._insert_account = insert_if_missing(database, accounts)
+        self._insert_user = database.insert(users).on_conflict_do_nothing()
+        self._insert_account = database.insert(accounts).on_conflict_do_nothing()
 
     async def create(self, profile: Profile) -> StoredUser | None:
         """Creates a user and the USD account; None when the id has other content already."""
