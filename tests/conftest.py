@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
+import httpx
 import pytest
 
+from tests.support.mesh import Customer, Mesh, free_base, new_customer
 from tests.support.postgres import PostgresServer, binaries, running_server
 
 
@@ -21,3 +23,27 @@ def postgres_server() -> Iterator[PostgresServer]:
         pytest.skip(message)
     with running_server(found) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+    """One mesh for all tests that need a whole one."""
+    running = Mesh(tmp_path_factory.mktemp("mesh") / "home", free_base())
+    running.up()
+    try:
+        yield running
+    finally:
+        running.down()
+
+
+@pytest.fixture
+async def client(mesh: Mesh) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody outside of the mesh."""
+    async with httpx.AsyncClient(base_url=mesh.url, timeout=20) as found:
+        yield found
+
+
+@pytest.fixture
+async def customer(client: httpx.AsyncClient) -> Customer:
+    """Somebody new, signed in."""
+    return await new_customer(client)

@@ -30,8 +30,9 @@ _REFLECTION = (
 )
 _STREAM_CAP_S = 900.0
 _REFLECTION_CAP_S = 60.0
-_RETRY_ON = "unavailable,connect-failure,refused-stream,reset"
-"""What a gRPC client calls UNAVAILABLE: said by the service, or no connection to it."""
+_RETRY_ON = "connect-failure,refused-stream,reset"
+"""No connection, or one that broke. What a service itself calls UNAVAILABLE is not asked
+again: it has tried, and a retry of retries multiplies the load."""
 
 
 def public_methods() -> list[Method]:

@@ -65,7 +65,8 @@ def _options(workload: str) -> list[tuple[str, str | int]]:
         ("grpc.ssl_target_name_override", workload),
         ("grpc.lb_policy_name", "round_robin"),
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        # Not a pause, in spite of its name: how long one try to connect may take.
+        ("grpc.min_reconnect_backoff_ms", 5000),
         ("grpc.max_reconnect_backoff_ms", 1000),
         ("grpc.enable_retries", 0),
     ]

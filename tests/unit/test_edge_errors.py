@@ -320,18 +320,17 @@ def _refuse(code: grpc.StatusCode) -> Any:
     return answer
 
 
-async def test_only_what_may_be_repeated_is_asked_again(
-    edge: Edge, rest: httpx.AsyncClient
+@pytest.mark.parametrize(
+    "code",
+    [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.DEADLINE_EXCEEDED],
+)
+async def test_what_a_service_has_answered_is_not_asked_again(
+    edge: Edge, rest: httpx.AsyncClient, code: grpc.StatusCode
 ) -> None:
-    async def asked(path: str, code: grpc.StatusCode) -> int:
-        edge.workload.answers[f"{SERVICE}/ListOrders"] = _refuse(code)
-        before = len(edge.workload.calls)
-        await rest.get(path, headers=edge.tokens.header())
-        return len(edge.workload.calls) - before
-
-    assert await asked(ORDERS, grpc.StatusCode.UNAVAILABLE) == 3
-    assert await asked(ORDERS, grpc.StatusCode.INTERNAL) == 1
-    assert await asked(ORDERS, grpc.StatusCode.DEADLINE_EXCEEDED) == 1
+    edge.workload.answers[f"{SERVICE}/ListOrders"] = _refuse(code)
+    before = len(edge.workload.calls)
+    await rest.get(ORDERS, headers=edge.tokens.header())
+    assert len(edge.workload.calls) - before == 1
 
 
 async def test_the_details_of_a_service_are_shown(edge: Edge, rest: httpx.AsyncClient) -> None:

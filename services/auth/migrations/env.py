@@ -1,0 +1,3 @@
+from mesh.runtime.migrate import run_environment
+
+run_environment()
