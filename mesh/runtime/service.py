@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -165,8 +164,6 @@ def run(name: str, kind: type[Settings], build: Build[Settings], main_file: str)
         build: its composition root.
         main_file: `__file__` of its main module; its migrations lie beside it.
     """
-    # A service forks nothing that uses gRPC; with its fork handlers it only warns in the log.
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     settings = load_settings(kind)
     configure_logs(name, settings.log_level)
     configure_tracing(name, settings.otlp_endpoint, settings.sample_ratio)
