@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tradewind.auth.v1.audit_pb2 import Credential
 from tradewind.inventory.v1.audit_pb2 import AttemptRecord, StockLevel
 from tradewind.order.v1.audit_pb2 import OrderRecord
-from tradewind.user.v1.audit_pb2 import AccountRecord, GroupRecord, TransferRecord
+from tradewind.user.v1.audit_pb2 import AccountRecord, GroupRecord, HoldRecord, TransferRecord
 from tradewind.user.v1.ledger_pb2 import AccountKey
 
 USD = "USD"
@@ -38,6 +38,17 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """What one invariant found."""
+
+    invariant: str
+    checked: int
+    """How many things it looked at."""
+    offenders: tuple[str, ...]
+    """Ids of what breaks it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Books:
     """Everything that was read, in the order of the readings."""
 
@@ -48,6 +59,7 @@ class Books:
     accounts: list[AccountRecord] = field(default_factory=list)
     groups: list[GroupRecord] = field(default_factory=list)
     transfers: list[TransferRecord] = field(default_factory=list)
+    holds: list[HoldRecord] = field(default_factory=list)
     credentials: list[Credential] = field(default_factory=list)
 
     @staticmethod

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import grpc
@@ -16,8 +17,8 @@ from tradewind.order.v1.audit_pb2_grpc import AuditServiceStub as OrderStub
 from tradewind.user.v1 import audit_pb2 as user
 from tradewind.user.v1.audit_pb2_grpc import AuditServiceStub as UserStub
 
-from mesh.cli.audit_books import Books
-from mesh.cli.audit_rules import Finding, check
+from mesh.cli.audit_books import Books, Finding
+from mesh.cli.audit_rules import check
 from mesh.cli.home import Home
 from mesh.identity.names import CLI, SERVICES
 from mesh.runtime.client import MeshChannel
@@ -27,11 +28,22 @@ class UnreadableError(Exception):
     """The records could not be read; the text says why."""
 
 
+@asynccontextmanager
+async def _asked(service: str) -> AsyncIterator[None]:
+    """Names the service that could not be read."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        raise UnreadableError(
+            f"{service} did not answer: {error.code().name}: {error.details()}"
+        ) from error
+
+
 async def read_books(home: Home, addresses: dict[str, str]) -> Books:
     """Reads everything: orders, then stock, then the ledger, then credentials.
 
     Raises:
-        grpc.aio.AioRpcError: a service did not answer.
+        UnreadableError: a service did not answer, or there was nothing to read.
     """
     books = Books()
     async with AsyncExitStack() as stack:
@@ -41,18 +53,34 @@ async def read_books(home: Home, addresses: dict[str, str]) -> Books:
             )
             for name in SERVICES
         }
-        async for orders in OrderStub(channels["order"]).Audit(order.AuditRequest()):
-            books.orders.extend(orders.orders)
-        async for stock in InventoryStub(channels["inventory"]).Audit(inventory.AuditRequest()):
-            books.levels.extend(stock.levels)
-            books.attempts.extend(stock.attempts)
-        async for ledger in UserStub(channels["user"]).Audit(user.AuditRequest()):
-            books.users.extend(ledger.user_ids)
-            books.accounts.extend(ledger.accounts)
-            books.groups.extend(ledger.groups)
-            books.transfers.extend(ledger.transfers)
-        async for page in AuthStub(channels["auth"]).Audit(auth.AuditRequest()):
-            books.credentials.extend(page.credentials)
+        async with _asked("order"):
+            async for orders in OrderStub(channels["order"]).Audit(order.AuditRequest()):
+                books.orders.extend(orders.orders)
+        async with _asked("inventory"):
+            async for stock in InventoryStub(channels["inventory"]).Audit(inventory.AuditRequest()):
+                books.levels.extend(stock.levels)
+                books.attempts.extend(stock.attempts)
+        async with _asked("user"):
+            async for ledger in UserStub(channels["user"]).Audit(user.AuditRequest()):
+                books.users.extend(ledger.user_ids)
+                books.accounts.extend(ledger.accounts)
+                books.groups.extend(ledger.groups)
+                books.transfers.extend(ledger.transfers)
+                books.holds.extend(ledger.holds)
+        async with _asked("auth"):
+            async for page in AuthStub(channels["auth"]).Audit(auth.AuditRequest()):
+                books.credentials.extend(page.credentials)
+    return complete(books)
+
+
+def complete(books: Books) -> Books:
+    """The books again, for a mesh always has stock.
+
+    Raises:
+        UnreadableError: they hold no stock level, so they are not all there is.
+    """
+    if not books.levels:
+        raise UnreadableError("inventory told of no stock at all")
     return books
 
 
@@ -67,5 +95,5 @@ def audit(home: Home, state: dict[str, Any]) -> list[Finding]:
         raise UnreadableError(f"no mesh runs in {home.folder}")
     try:
         return check(asyncio.run(read_books(home, addresses)))
-    except grpc.aio.AioRpcError as error:
-        raise UnreadableError(f"{error.code().name}: {error.details()}") from error
+    except OSError as error:
+        raise UnreadableError(f"{error.filename or home.folder}: {error.strerror}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from mesh.cli.audit_rules import Finding
+from mesh.cli.audit_books import Finding
 
 SHOWN = 20
 """How many offenders of one invariant the text names; the JSON names all."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from tradewind.inventory.v1.audit_pb2 import AttemptRecord
@@ -19,21 +18,12 @@ from tradewind.order.v1.order_pb2 import Order
 from tradewind.user.v1.audit_pb2 import TransferRecord
 from tradewind.user.v1.ledger_pb2 import GroupDecision
 
-from mesh.cli.audit_books import USD, Account, Books, is_customer
+from mesh.cli import audit_holds as holds
+from mesh.cli import audit_ledger as ledger
+from mesh.cli.audit_books import USD, Account, Books, Finding
 
 UNSETTLED_S = 60
 """An order or a registration still under way after this many seconds is stuck."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one invariant found."""
-
-    invariant: str
-    checked: int
-    """How many things it looked at."""
-    offenders: tuple[str, ...]
-    """Ids of what breaks it."""
 
 
 def stock_is_conserved(books: Books) -> Finding:
@@ -76,76 +66,6 @@ def reservations_are_held(books: Books) -> Finding:
         if level.reserved != reserved[level.asset_id] or level.available < 0
     ]
     return Finding("reserved stock belongs to attempts", len(books.levels), tuple(offenders))
-
-
-def dollars_sum_to_zero(books: Books) -> Finding:
-    """Customers' dollars are what came from outside and from the platform."""
-    total = sum(account.posted for account in books.accounts if account.key.asset_id == USD)
-    for record in books.transfers:
-        transfer = record.transfer
-        if transfer.debit.asset_id == USD:
-            total -= 0 if is_customer(transfer.debit.owner) else transfer.amount
-            total += 0 if is_customer(transfer.credit.owner) else transfer.amount
-    return Finding("all dollars sum to zero", len(books.accounts), ("USD",) if total else ())
-
-
-def no_account_is_overdrawn(books: Books) -> Finding:
-    """No customer has less than nothing, nor holds more than is there."""
-    offenders = [
-        str(Account.of(account.key))
-        for account in books.accounts
-        if not 0 <= account.pending_out <= account.posted
-    ]
-    return Finding("no account is below zero", len(books.accounts), tuple(offenders))
-
-
-def accounts_are_their_transfers(books: Books) -> Finding:
-    """Each account's row and running balances follow from its transfers alone."""
-    chains: dict[Account, list[tuple[int, int, int]]] = defaultdict(list)
-    for transfer in books.transfers:
-        for account, sequence, change, balance in books.entries(transfer):
-            chains[account].append((sequence, change, balance))
-    rows = {Account.of(row.key): (row.posted, row.version) for row in books.accounts}
-    offenders = [
-        str(account)
-        for account in {**rows, **chains}
-        if rows.get(account) != _replayed(chains.get(account, []))
-    ]
-    return Finding("accounts are the sum of their transfers", len(rows), tuple(offenders))
-
-
-def _replayed(chain: list[tuple[int, int, int]]) -> tuple[int, int] | None:
-    """Balance and version after all transfers; None when a link does not fit."""
-    total = 0
-    for expected, (sequence, change, balance) in enumerate(sorted(chain), start=1):
-        total += change
-        if (sequence, balance) != (expected, total):
-            return None
-    return total, len(chain)
-
-
-def transfers_are_balanced(books: Books) -> Finding:
-    """A transfer moves a positive amount of one asset between two accounts."""
-    offenders = [
-        record.transfer_id
-        for record in books.transfers
-        if record.transfer.amount <= 0
-        or record.transfer.debit.asset_id != record.transfer.credit.asset_id
-        or record.transfer.debit == record.transfer.credit
-    ]
-    return Finding("every transfer is balanced", len(books.transfers), tuple(offenders))
-
-
-def groups_are_whole(books: Books) -> Finding:
-    """Transfers belong to posted groups, and only posted groups have transfers."""
-    posted = {g.group_id for g in books.groups if g.outcome == GroupDecision.POSTED}
-    moved = {record.group_id for record in books.transfers}
-    twice = [g for g, times in Counter(g.group_id for g in books.groups).items() if times > 1]
-    return Finding(
-        "transfers belong to posted groups",
-        len(books.groups),
-        tuple(sorted({*(posted ^ moved), *twice})),
-    )
 
 
 def commits_were_paid(books: Books) -> Finding:
@@ -194,7 +114,7 @@ def _is_whole(
                 and _transfers_fit(books, order, transfers)
                 and order.total == _total(order, scale)
             )
-        case Order.REJECTED:
+        case Order.REJECTED | Order.CANCELLED | Order.EXPIRED:
             open_states = (Attempt.RESERVED, Attempt.COMMITTED)
             given_up = attempt is None or attempt.attempt.state not in open_states
             return given_up and not transfers and not order.total
@@ -241,10 +161,14 @@ def filled_orders_were_paid(books: Books) -> Finding:
 
 
 def no_order_is_stuck(books: Books) -> Finding:
-    """An order is settled within a minute."""
+    """An order is settled within a minute, or rests within its time."""
     unsettled = [order for order in books.orders if not order.settled]
-    offenders = [order.order_id for order in unsettled if order.age_s >= UNSETTLED_S]
-    return Finding("unsettled orders are young", len(unsettled), tuple(offenders))
+    offenders = [
+        order.order_id
+        for order in unsettled
+        if (order.overdue_s if order.state == Order.OPEN else order.age_s) >= UNSETTLED_S
+    ]
+    return Finding("unsettled orders are young or open", len(unsettled), tuple(offenders))
 
 
 def requests_make_one_order(books: Books) -> Finding:
@@ -273,11 +197,15 @@ def users_can_sign_in(books: Books) -> Finding:
 RULES: tuple[Callable[[Books], Finding], ...] = (
     stock_is_conserved,
     reservations_are_held,
-    dollars_sum_to_zero,
-    no_account_is_overdrawn,
-    accounts_are_their_transfers,
-    transfers_are_balanced,
-    groups_are_whole,
+    ledger.dollars_sum_to_zero,
+    ledger.no_account_is_overdrawn,
+    ledger.accounts_are_their_transfers,
+    ledger.costs_follow_from_transfers,
+    ledger.transfers_are_balanced,
+    ledger.groups_are_whole,
+    holds.holds_are_resolved_once,
+    holds.accounts_hold_their_holds,
+    holds.open_orders_hold_what_they_need,
     commits_were_paid,
     settled_orders_are_whole,
     filled_orders_were_paid,

@@ -8,15 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
-
-from mesh.cli import status
+from mesh.cli import leftovers, status
 from mesh.cli.home import Home
 from mesh.cli.live import LiveView
-from mesh.cli.plan import Plan
+from mesh.cli.plan import DATABASE_VARIABLE, Plan
 from mesh.cli.supervisor import StartError, Supervisor
 
 DOWN_S = 60.0
@@ -32,47 +32,75 @@ async def _supervise(plan: Plan, view: LiveView) -> None:
         await supervisor.run()
     finally:
         drawing.cancel()
-        await asyncio.gather(drawing, return_exceptions=True)
+        with suppress(asyncio.CancelledError):
+            await drawing
 
 
 def up(plan: Plan) -> None:
     """Runs a mesh in the foreground until it is told to stop.
 
     Raises:
-        HomeInUseError: a mesh runs in this home already.
+        HomeError: the home cannot be used, or a mesh runs in it already.
         StartError: it could not be started.
     """
     plan.home.prepare()
     with plan.home.acquire():
-        view = LiveView(Console())
-        view.say(f"starting a mesh in {plan.home.folder}")
+        view = LiveView(sys.stdout)
+        view.say(f"starting a mesh in {plan.home.folder}; Ctrl-C stops it")
         view.say(f"edge: http://127.0.0.1:{plan.ports.edge}")
         asyncio.run(_supervise(plan, view))
 
 
-def up_detached(home: Home, arguments: Sequence[str]) -> None:
+def up_detached(plan: Plan, say: Callable[[str], None]) -> None:
     """Starts a supervisor in a session of its own and waits until its mesh is ready.
 
+    Args:
+        plan: the mesh.
+        say: is told again and again what is still awaited.
+
     Raises:
-        HomeInUseError: a mesh runs in this home already.
+        HomeError: the home cannot be used, or a mesh runs in it already.
         StartError: it ended before it was ready.
     """
+    home = plan.home
     home.prepare()
     home.acquire().close()
     with home.open_log(_LOG) as log:
         began = log.tell()
-        child = subprocess.Popen(
-            [sys.executable, "-m", "mesh.cli.main", "up", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    while child.poll() is None:
-        if status.read(home)["ready"]:
-            return
-        time.sleep(_POLL_S)
+        child = _start_supervisor(plan, log.fileno())
+    try:
+        while child.poll() is None:
+            state = status.read(home)
+            if state["ready"]:
+                return
+            say(f"starting: waiting for {_missing(state)}")
+            time.sleep(_POLL_S)
+    except KeyboardInterrupt:
+        child.terminate()
+        child.wait()
+        raise
     raise StartError(_last_line(home.log(_LOG), began))
+
+
+def _start_supervisor(plan: Plan, log: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "mesh.cli.main", "up"]
+    place = ["--home", str(plan.home.folder), "--port-base", str(plan.ports.base)]
+    place += ["--replicas", str(plan.replicas)]
+    # The URL may hold a password, so it is not among the arguments that all can read.
+    database = {} if plan.database is None else {DATABASE_VARIABLE: plan.database}
+    return subprocess.Popen(
+        [*command, *place],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        env={**os.environ, **database},
+        start_new_session=True,
+    )
+
+
+def _missing(state: dict[str, Any]) -> str:
+    names = [each["name"] for each in state["processes"] if each["state"] != "ready"]
+    return ", ".join(names) or "the supervisor"
 
 
 def _last_line(log: Path, began: int) -> str:
@@ -82,27 +110,30 @@ def _last_line(log: Path, began: int) -> str:
     return lines[-1].removeprefix("Error: ") if lines else "the supervisor ended without a word"
 
 
-def _runs(pid: int) -> bool:
-    """Whether a process is there and not merely waiting for its parent to ask about it."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
 def down(home: Home) -> bool:
     """Stops the mesh of a home and waits until it is gone; False when none ran.
 
+    Also ends what a supervisor that was killed has left behind.
+
     Raises:
+        HomeError: the home cannot be used, or a mesh is just being started in it.
         TimeoutError: it still runs after `DOWN_S` seconds.
     """
     pid = home.supervisor()
-    if pid is None:
+    if pid is not None:
+        _stop(pid)
+        return True
+    if not home.lock.exists():
         return False
-    os.kill(pid, signal.SIGTERM)
+    with home.acquire():
+        return leftovers.end(home.folder) > 0
+
+
+def _stop(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + DOWN_S
-    while _runs(pid):
+    while leftovers.runs(pid):
         if time.monotonic() > deadline:
             raise TimeoutError(f"the supervisor (process id {pid}) did not stop in {DOWN_S:g} s")
         time.sleep(_POLL_S)
-    return True

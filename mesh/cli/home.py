@@ -6,19 +6,23 @@ import base64
 import fcntl
 import os
 import secrets
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from mesh.identity.authority import write_private
-from mesh.identity.files import IdentityFiles
+from mesh.identity.files import IdentityFiles, write_private
 
-MAX_LOG_BYTES = 5_000_000
-"""A log larger than this is set aside as `.1` when its process starts."""
+_LOCK_TRIES = 10
+_LOCK_PAUSE_S = 0.02
 
 
-class HomeInUseError(Exception):
+class HomeError(Exception):
+    """The home cannot be used; the text says why."""
+
+
+class HomeInUseError(HomeError):
     """Another supervisor runs a mesh in this home; the text names its process id."""
 
 
@@ -66,31 +70,43 @@ class Home:
         return self.folder / "logs" / f"{name}.log"
 
     def prepare(self) -> None:
-        """Makes the folders, for the owner only, and the secret if there is none."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.folder.chmod(0o700)
-        for name in ("data", "logs", "edge", "identity"):
-            (self.folder / name).mkdir(exist_ok=True, mode=0o700)
-        if not self.secret.exists():
-            write_private(self.secret, base64.b64encode(secrets.token_bytes(32)) + b"\n")
+        """Makes the folders, for the owner only, and the secret if there is none.
+
+        Raises:
+            HomeError: the folder cannot be made or written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.folder.chmod(0o700)
+            for name in ("data", "logs", "edge", "identity"):
+                (self.folder / name).mkdir(exist_ok=True, mode=0o700)
+            if not self.secret.exists():
+                write_private(self.secret, base64.b64encode(secrets.token_bytes(32)) + b"\n")
+        except OSError as error:
+            raise HomeError(
+                f"{self.folder} cannot be used as a home: {error.strerror}; choose another --home"
+            ) from error
 
     def acquire(self) -> IO[str]:
-        """Takes the lock for as long as the answered file stays open.
+        """Takes the lock for as long as the answered file stays open; forgets any old state.
 
         Raises:
             HomeInUseError: a supervisor runs here.
+            HomeError: the lock cannot be written.
         """
-        file = os.fdopen(os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o600), "r+")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file = os.fdopen(os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o600), "r+")
         except OSError as error:
+            raise HomeError(f"{self.lock} cannot be opened: {error.strerror}") from error
+        if not _locked(file):
             pid = file.read().strip() or "unknown"
             file.close()
             raise HomeInUseError(
                 f"a mesh already runs in {self.folder} (supervisor's process id {pid}); "
                 "stop it with `mesh down` or choose another --home"
-            ) from error
-        file.seek(0)
+            )
+        # Of a supervisor that was killed: nobody may take it for this one's.
+        self.state.unlink(missing_ok=True)
         file.truncate()
         file.write(f"{os.getpid()}\n")
         file.flush()
@@ -98,7 +114,7 @@ class Home:
 
     def supervisor(self) -> int | None:
         """The process id of the supervisor that runs here; None when there is none."""
-        with suppress(FileNotFoundError), self.lock.open() as file:
+        with suppress(FileNotFoundError, NotADirectoryError), self.lock.open() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
@@ -106,9 +122,21 @@ class Home:
         return None
 
     def open_log(self, name: str) -> IO[bytes]:
-        """Opens a process's log to append to, after setting a large one aside."""
-        path = self.log(name)
-        with suppress(FileNotFoundError):
-            if path.stat().st_size > MAX_LOG_BYTES:
-                path.replace(path.with_name(path.name + ".1"))
-        return path.open("ab")
+        """Opens a process's log to append to, which is what `rotate` counts on."""
+        return open(self.log(name), "ab", opener=lambda path, flags: os.open(path, flags, 0o600))
+
+    def logs(self) -> list[Path]:
+        """The logs that are written to."""
+        return list((self.folder / "logs").glob("*.log"))
+
+
+def _locked(file: IO[str]) -> bool:
+    """Takes the lock; whoever only looks at it (`supervisor`) is waited for."""
+    for _ in range(_LOCK_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(_LOCK_PAUSE_S)
+        else:
+            return True
+    return False

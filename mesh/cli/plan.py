@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
-from google.protobuf.json_format import MessageToJson
-from tradewind.auth.v1.auth_pb2 import GetJwksRequest
-from tradewind.auth.v1.auth_pb2_grpc import AuthServiceStub
-
+from mesh.cli.errand import run_errand
 from mesh.cli.home import Home
+from mesh.cli.instances import instances, service_of
+from mesh.cli.leftovers import MARK
 from mesh.cli.ports import HOST, Ports
 from mesh.cli.process import ChildSpec
-from mesh.edge.bootstrap import bootstrap_bytes, envoy_command
-from mesh.edge.config import Address, EdgeConfig
-from mesh.identity.authority import Authority, write_private
 from mesh.identity.names import CLI, EDGE, SERVICES
-from mesh.runtime.client import MeshChannel
+
+DATABASE_VARIABLE = "TRADEWIND_DATABASE"
+"""The environment variable that holds what `--database` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,72 +27,69 @@ class Plan:
 
     home: Home
     ports: Ports
-    database: str | None
+    database: str | None = field(repr=False)
     """The database of all services; None: a SQLite file for each in the home."""
+    replicas: int = 1
+    """Instances of each service."""
 
-    def address(self, service: str) -> str:
-        """Where a service serves gRPC."""
-        return f"{HOST}:{self.ports.grpc(service)}"
+    @property
+    def names(self) -> list[str]:
+        """All instances of all services."""
+        return [name for service in SERVICES for name in instances(service, self.replicas)]
 
-    def issue_clients(self) -> None:
-        """Issues the certificates of those who only call: the edge and the command."""
-        authority = Authority.open(self.home.authority)
-        for workload in (EDGE, CLI):
-            authority.issue(workload, self.home.identity(workload).folder)
+    def address(self, name: str) -> str:
+        """Where an instance of a service serves gRPC."""
+        return f"{HOST}:{self.ports.grpc(name)}"
+
+    async def issue(self, *workloads: str) -> None:
+        """Issues certificates; for all that have one, when none is named.
+
+        Raises:
+            ErrandError: it could not be done.
+        """
+        await run_errand("issue", str(self.home.folder), *(workloads or (EDGE, CLI, *self.names)))
 
     def service(self, name: str) -> ChildSpec:
-        """How to run a service."""
+        """How to run an instance of a service; it must have its certificate."""
         return ChildSpec(
             name=name,
             address=self.address(name),
-            command=partial(self._service_command, name),
-            environment={**os.environ, **self._settings(name)},
+            command=[sys.executable, "-m", f"services.{service_of(name)}.main"],
+            environment={**self._environment(), **self._settings(name)},
             open_log=partial(self.home.open_log, name),
+            renew=partial(self.issue, name),
         )
 
-    def _service_command(self, name: str) -> Sequence[str]:
-        # A certificate of its own for each start.
-        Authority.open(self.home.authority).issue(name, self.home.identity(name).folder)
-        return [sys.executable, "-m", f"services.{name}.main"]
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if name != DATABASE_VARIABLE}
+        # Services fork nothing that uses gRPC; with its fork handlers it only warns in the log.
+        quiet = {"GRPC_ENABLE_FORK_SUPPORT": "0"}
+        return {**quiet, **inherited, MARK: str(self.home.folder)}
 
     def _settings(self, name: str) -> dict[str, str]:
-        peers = {service: [self.address(service)] for service in SERVICES if service != name}
+        own = service_of(name)
+        peers = {
+            service: [self.address(instance) for instance in instances(service, self.replicas)]
+            for service in SERVICES
+            if service != own
+        }
         settings = {
             "TRADEWIND_LISTEN": self.address(name),
             "TRADEWIND_HTTP_LISTEN": f"{HOST}:{self.ports.http(name)}",
             "TRADEWIND_IDENTITY": str(self.home.identity(name).folder),
-            "TRADEWIND_DATABASE_URL": self.database or self.home.database(name),
+            "TRADEWIND_DATABASE_URL": self.database or self.home.database(own),
             "TRADEWIND_PEERS": json.dumps(peers),
         }
-        if name == "auth":
+        if own == "auth":
             settings["TRADEWIND_KEY_SECRET_FILE"] = str(self.home.secret)
         return settings
 
-    def edge(self) -> ChildSpec:
-        """How to run Envoy; its bootstrap must have been written."""
-        command: Callable[[], Sequence[str]] = partial(envoy_command, self.home.bootstrap)
+    def edge(self, command: Sequence[str]) -> ChildSpec:
+        """How to run Envoy, by a command whose bootstrap has been written."""
         return ChildSpec(
             name=EDGE,
             address=f"{HOST}:{self.ports.edge}",
             command=command,
-            environment=os.environ,
+            environment=self._environment(),
             open_log=partial(self.home.open_log, EDGE),
         )
-
-    async def write_bootstrap(self) -> None:
-        """Asks auth for the keys that verify tokens and writes Envoy's bootstrap.
-
-        Raises:
-            grpc.aio.AioRpcError: auth did not answer.
-        """
-        identity = self.home.identity(EDGE)
-        async with MeshChannel("auth", [self.address("auth")], identity) as channel:
-            keys = await AuthServiceStub(channel).GetJwks(GetJwksRequest())
-        config = EdgeConfig(
-            listen=Address(HOST, self.ports.edge),
-            admin=Address(HOST, self.ports.admin),
-            upstreams={name: (Address(HOST, self.ports.grpc(name)),) for name in SERVICES},
-            identity=identity,
-            jwks=MessageToJson(keys, indent=None),
-        )
-        write_private(self.home.bootstrap, bootstrap_bytes(config))

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
+import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import IO
+
+from mesh.cli.errand import ErrandError, die_with_parent
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0
 STEADY_S = 10.0
 """A process that lived this long is started again without a long pause."""
 KILL_AFTER_S = 15.0
-
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
 
 
 class ChildState(Enum):
@@ -30,9 +30,8 @@ class ChildState(Enum):
     STOPPED = "stopped"
 
 
-def _end_with_parent() -> None:
-    # A supervisor that was killed leaves nothing behind.
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+async def _nothing() -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +42,11 @@ class ChildSpec:
     """`edge` or the service."""
     address: str
     """Where it serves, `host:port`."""
-    command: Callable[[], Sequence[str]]
-    """Prepares one start and answers the argument list."""
+    command: Sequence[str]
     environment: Mapping[str, str]
     open_log: Callable[[], IO[bytes]]
+    renew: Callable[[], Awaitable[None]] = _nothing
+    """Prepares every start but the first, for example by a new certificate."""
 
 
 class Child:
@@ -89,22 +89,35 @@ class Child:
                 pause = FIRST_PAUSE_S
             self.state = ChildState.RESTARTING
             self._say(f"{self.spec.name} ended ({_in_words(code)}), starts again in {pause:g} s")
-            if await self._stopped_within(pause):
+            if not await self._rested(pause):
                 return
             pause = min(2 * pause, LONGEST_PAUSE_S)
             self.restarts += 1
 
+    async def _rested(self, pause: float) -> bool:
+        """Waits and prepares the next start; False when it was stopped meanwhile."""
+        while not await self._stopped_within(pause):
+            try:
+                await self.spec.renew()
+            except ErrandError as error:
+                pause = LONGEST_PAUSE_S
+                self._say(f"{self.spec.name} cannot start: {error}; tried again in {pause:g} s")
+            else:
+                return True
+        return False
+
     async def _run_once(self) -> int:
         with self.spec.open_log() as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self.spec.command(),
+                *self.spec.command,
                 env=dict(self.spec.environment),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 # Ctrl-C reaches the supervisor alone, which stops the rest in order.
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
+                # A supervisor that was killed leaves nothing behind.
+                preexec_fn=partial(die_with_parent, os.getpid(), signal.SIGTERM),
             )
         self.state, self.started_at = ChildState.STARTING, time.time()
         if self._stopping.is_set():

@@ -5,26 +5,32 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from mesh.cli.home import Home
+from mesh.cli.instances import service_of
 from mesh.cli.ports import HOST, Ports
 from mesh.cli.process import Child
-from mesh.identity.authority import write_private
+from mesh.identity.files import write_private
 
-VERSION = version("tradewind")
+
+@cache
+def own_version() -> str:
+    """The version of what runs here."""
+    return version("tradewind")
 
 
 def _process(child: Child) -> dict[str, Any]:
     return {
         "name": child.spec.name,
-        "service": child.spec.name,
+        "service": service_of(child.spec.name),
         "pid": child.pid,
         "state": child.state.value,
         "restarts": child.restarts,
-        "version": VERSION,
+        "version": own_version(),
         "address": child.spec.address,
         "startedAt": child.started_at,
     }
@@ -35,7 +41,7 @@ def snapshot(home: Path, ports: Ports, children: Iterable[Child], *, ready: bool
     return {
         "ready": ready,
         "home": str(home),
-        "version": VERSION,
+        "version": own_version(),
         "urls": {"edge": f"http://{HOST}:{ports.edge}", "viewer": None, "otlp": None},
         "processes": [_process(child) for child in children],
     }
@@ -57,7 +63,7 @@ def read(home: Home) -> dict[str, Any]:
     nothing: dict[str, Any] = {
         "ready": False,
         "home": str(home.folder),
-        "version": VERSION,
+        "version": own_version(),
         "urls": {"edge": None, "viewer": None, "otlp": None},
         "processes": [],
     }

@@ -36,3 +36,5 @@ class EdgeConfig:
     """Share of the traces begun here that are sampled; a joined trace keeps its parent's choice."""
     max_connections: int = 10_000
     """Most connections of customers at one time; more are closed at once."""
+    probe: str = ""
+    """The `user-agent` of the supervisor's own requests, a secret: they are not logged."""

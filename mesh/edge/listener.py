@@ -68,7 +68,7 @@ def connection_manager(config: EdgeConfig) -> HttpConnectionManager:
         route_config=route_configuration(),
         http_filters=http_filters(config),
         tracing=tracing(config),
-        access_log=[access_log()],
+        access_log=[access_log(config)],
         local_reply_config=local_replies(),
         server_name="tradewind",
         server_header_transformation=HttpConnectionManagerServerHeaderTransformation.OVERWRITE,

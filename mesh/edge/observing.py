@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from envoy_data_plane.envoy.config.accesslog.v3 import AccessLog
+from envoy_data_plane.envoy.config.accesslog.v3 import (
+    AccessLog,
+    AccessLogFilter,
+    HeaderFilter,
+)
 from envoy_data_plane.envoy.config.core.v3 import (
     GrpcService,
     GrpcServiceEnvoyGrpc,
     SubstitutionFormatString,
 )
+from envoy_data_plane.envoy.config.route.v3 import HeaderMatcher
 from envoy_data_plane.envoy.config.trace.v3 import OpenTelemetryConfig, TracingHttp
 from envoy_data_plane.envoy.extensions.access_loggers.stream.v3 import StdoutAccessLog
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import (
     HttpConnectionManagerTracing,
 )
+from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
 from envoy_data_plane.envoy.type.v3 import Percent
 
 from mesh.edge.clusters import COLLECTOR
@@ -41,13 +47,20 @@ _LINE = {
 }
 
 
-def access_log() -> AccessLog:
-    """One line of JSON per request, on standard output."""
-    line = SubstitutionFormatString(
-        json_format=struct(_LINE),
+def _all_but(probe: str) -> AccessLogFilter:
+    agent = HeaderMatcher(
+        name="user-agent", string_match=StringMatcher(exact=probe), invert_match=True
     )
+    return AccessLogFilter(header_filter=HeaderFilter(header=agent))
+
+
+def access_log(config: EdgeConfig) -> AccessLog:
+    """One line of JSON per request, on standard output; the supervisor's probes are left out."""
+    line = SubstitutionFormatString(json_format=struct(_LINE))
     return AccessLog(
-        name="envoy.access_loggers.stdout", typed_config=pack(StdoutAccessLog(log_format=line))
+        name="envoy.access_loggers.stdout",
+        filter=_all_but(config.probe) if config.probe else None,
+        typed_config=pack(StdoutAccessLog(log_format=line)),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,23 +11,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from mesh.identity.files import IdentityFiles
+from mesh.identity.files import IdentityFiles, write_private
 from mesh.identity.names import TRUST_DOMAIN, spiffe_id
 
 CA_LIFETIME = timedelta(days=365)
 CERTIFICATE_LIFETIME = timedelta(days=7)
 """Certificates are issued anew at each start of a process; running processes keep theirs."""
 CLOCK_SKEW = timedelta(minutes=5)
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Writes a file that only its owner may read, whole or not at all."""
-    scratch = path.with_name(path.name + ".new")
-    scratch.unlink(missing_ok=True)
-    handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    scratch.replace(path)
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:

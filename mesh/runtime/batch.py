@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context as TaskContext
@@ -16,16 +17,19 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from opentelemetry.context import Context
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import Span, SpanKind, get_current_span, set_span_in_context
 from tradewind.api.v1.reason_pb2 import Reason
 
 from mesh.runtime.errors import CallError
 from mesh.telemetry import metrics
-from mesh.telemetry.tracing import current_context, links_to, tracer
+from mesh.telemetry.tracing import Spanned, current_context, fail, links_to, tracer
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 Flush = Callable[[Sequence[Item]], Awaitable[Sequence[Outcome | Exception]]]
+
+SMOOTHING = 0.2
+"""Weight of the latest batch in how long batches usually take."""
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +39,23 @@ class _Waiting(Generic[Item, Outcome]):
     item: Item
     outcome: asyncio.Future[Outcome]
     context: Context
+    span: Span
+    """The item's own, from its coming to its outcome; in its caller's trace."""
+
+    def finish(self, outcome: Outcome | Exception, batch: Span) -> None:
+        if self.span.is_recording():
+            self.span.add_link(batch.get_span_context())
+            if isinstance(outcome, CallError):
+                self.span.set_attribute("error.type", Reason.Name(outcome.reason))
+            elif isinstance(outcome, Exception):
+                fail(self.span, type(outcome).__qualname__)
+            self.span.end()
+        if self.outcome.done():
+            return
+        if isinstance(outcome, Exception):
+            self.outcome.set_exception(outcome)
+        else:
+            self.outcome.set_result(outcome)
 
 
 class Batcher(Generic[Item, Outcome]):
@@ -47,7 +68,7 @@ class Batcher(Generic[Item, Outcome]):
         *,
         max_items: int = 200,
         max_queue: int = 10_000,
-        linger_s: float = 0.003,
+        max_linger_s: float = 0.025,
     ) -> None:
         """Prepares a batcher; it starts working with the first item.
 
@@ -57,15 +78,19 @@ class Batcher(Generic[Item, Outcome]):
                 item, in order. An exception it raises is every item's answer.
             max_items: most items a batch.
             max_queue: most items waiting; more are refused as unavailable.
-            linger_s: how long a batch waits for company when the one before was shared.
+            max_linger_s: longest that a batch waits for company. It waits only when the
+                one before was shared, and about as long as batches have been taking:
+                stages behind each other then fill up instead of passing crumbs on.
         """
         self._name = name
         self._flush = flush
         self._max_items = max_items
         self._max_queue = max_queue
-        self._linger_s = linger_s
+        self._max_linger_s = max_linger_s
+        self._usual_s = 0.0
         self._queue: deque[_Waiting[Item, Outcome]] = deque()
         self._worker: asyncio.Task[None] | None = None
+        self._attributes = {"tradewind.batch.name": name}
         self._sizes = metrics.batch_sizes.labels(name)
         self._depth = metrics.batch_queue.labels(name)
 
@@ -83,12 +108,22 @@ class Batcher(Generic[Item, Outcome]):
                 Reason.SERVICE_UNAVAILABLE, "Too much is waiting; try again.", retry_after_s=1
             )
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(item, outcome, current_context()))
+        span, context = self._item_span()
+        self._queue.append(_Waiting(item, outcome, context, span))
         self._depth.set(len(self._queue))
         if self._worker is None:
             # An empty context: the batch belongs to no single caller, nor to its deadline.
             self._worker = asyncio.create_task(self._work(), context=TaskContext())
         return await outcome
+
+    def _item_span(self) -> tuple[Span, Context]:
+        """A span for an item whose caller is traced, and the context of what is done for it."""
+        context = current_context()
+        span = get_current_span(context)
+        if span.is_recording():
+            span = tracer.start_span(f"{self._name} item", context, attributes=self._attributes)
+            context = set_span_in_context(span, context)
+        return span, context
 
     async def drain(self) -> None:
         """Waits until nothing is waiting or under way."""
@@ -100,12 +135,14 @@ class Batcher(Generic[Item, Outcome]):
         try:
             while self._queue:
                 if shared and len(self._queue) < self._max_items:
-                    await asyncio.sleep(self._linger_s)
+                    await asyncio.sleep(min(self._usual_s, self._max_linger_s))
                 size = min(len(self._queue), self._max_items)
                 batch = [self._queue.popleft() for _ in range(size)]
                 self._depth.set(len(self._queue))
                 shared = size > 1 or bool(self._queue)
+                began = time.monotonic()
                 await self._run(batch)
+                self._usual_s += SMOOTHING * (time.monotonic() - began - self._usual_s)
                 # Those just answered may have more to say: let them, before looking again.
                 await asyncio.sleep(0)
         finally:
@@ -113,23 +150,26 @@ class Batcher(Generic[Item, Outcome]):
 
     async def _run(self, batch: Sequence[_Waiting[Item, Outcome]]) -> None:
         self._sizes.observe(len(batch))
-        contexts = [waiting.context for waiting in batch]
-        with tracer.start_as_current_span(
+        # In the trace of the first item that is traced: there the batch's statements are seen.
+        first = next((each for each in batch if each.span.is_recording()), batch[0])
+        links = links_to([each.context for each in batch if each is not first])
+        attributes: dict[str, str | int] = {
+            **self._attributes,
+            "tradewind.batch.items": len(batch),
+        }
+        with Spanned(
             f"batch {self._name}",
-            context=contexts[0],
-            kind=SpanKind.INTERNAL,
-            links=links_to(contexts[1:]),
-            attributes={"tradewind.batch.items": len(batch)},
-        ):
+            SpanKind.INTERNAL,
+            attributes,
+            context=first.context,
+            links=links,
+        ) as span:
             try:
                 outcomes = await self._flush([waiting.item for waiting in batch])
             except Exception as error:
                 log.debug("batch failed", extra={"batch": self._name, "items": len(batch)})
+                if not isinstance(error, CallError):
+                    fail(span, type(error).__qualname__)
                 outcomes = [error] * len(batch)
         for waiting, outcome in zip(batch, outcomes, strict=True):
-            if waiting.outcome.done():
-                continue
-            if isinstance(outcome, Exception):
-                waiting.outcome.set_exception(outcome)
-            else:
-                waiting.outcome.set_result(outcome)
+            waiting.finish(outcome, span)

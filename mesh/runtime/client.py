@@ -14,13 +14,13 @@ from typing import Any
 
 import grpc
 from grpc import aio
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanKind, set_span_in_context
 
 from mesh.contract.methods import Method, method_table
 from mesh.identity.files import IdentityFiles
 from mesh.runtime.context import remaining_s
 from mesh.telemetry import metrics
-from mesh.telemetry.tracing import inject, tracer
+from mesh.telemetry.tracing import Spanned, fail, inject, sampled_trace_id, tracer
 
 MAX_ATTEMPTS = 4
 BACKOFF_S = 0.05
@@ -75,15 +75,13 @@ def _options(workload: str) -> list[tuple[str, str | int]]:
 class _UnaryCall:
     """One method of a destination, with all that happens around its calls."""
 
-    def __init__(self, method: Method, inner: Any, budget: RetryBudget) -> None:
+    def __init__(self, method: Method, workload: str, inner: Any, budget: RetryBudget) -> None:
         self._method = method
         self._inner = inner
         self._budget = budget
-        self._attributes = {
-            "rpc.system.name": "grpc",
-            "rpc.method": method.path[1:],
-        }
-        self._observe = metrics.client_calls.labels
+        self._name = method.path[1:]
+        self._attributes = _attributes(method, workload)
+        self._observe = metrics.CallMetric(metrics.client_calls, method.path).observe
 
     def __call__(self, request: Any, *, timeout: float | None = None) -> _Awaitable:
         """Calls; `timeout` may only shorten the deadline that is in force."""
@@ -94,21 +92,22 @@ class _UnaryCall:
         most = method.deadline_s if timeout is None else min(timeout, method.deadline_s)
         deadline = started + remaining_s(most)
         code = grpc.StatusCode.UNKNOWN
-        with tracer.start_as_current_span(
-            method.path[1:], kind=SpanKind.CLIENT, attributes=self._attributes
-        ) as span:
+        with Spanned(self._name, SpanKind.CLIENT, self._attributes) as span:
             try:
                 response = await self._attempts(request, deadline)
             except aio.AioRpcError as error:
                 code = error.code()
-                span.set_status(Status(StatusCode.ERROR, code.name))
+                raise
+            except asyncio.CancelledError:
+                code = grpc.StatusCode.CANCELLED
                 raise
             else:
                 code = grpc.StatusCode.OK
                 return response
             finally:
-                span.set_attribute("rpc.response.status_code", code.name)
-                self._observe(method.path, code.name).observe(time.monotonic() - started)
+                # For a client all but OK is an error (semantic conventions for gRPC).
+                _finish(span, code, failed=code is not grpc.StatusCode.OK)
+                self._observe(code.name, time.monotonic() - started, sampled_trace_id(span))
 
     async def _attempts(self, request: Any, deadline: float) -> Any:
         self._budget.deposit()
@@ -144,21 +143,55 @@ class _Awaitable:
         return self._coroutine.__await__()  # type: ignore[no-any-return]
 
 
+def _attributes(method: Method, workload: str) -> dict[str, str]:
+    return {
+        "rpc.system.name": "grpc",
+        "rpc.method": method.path[1:],
+        "server.address": workload,
+    }
+
+
+def _finish(span: Span, code: grpc.StatusCode, failed: bool) -> None:
+    """Tells a client's span how the call ended."""
+    span.set_attribute("rpc.response.status_code", code.name)
+    if failed:
+        fail(span, code.name)
+
+
 class _StreamCall:
     """A server-streaming method: deadline and trace, never a retry."""
 
-    def __init__(self, method: Method, inner: Any) -> None:
+    def __init__(self, method: Method, workload: str, inner: Any) -> None:
         self._method = method
         self._inner = inner
+        self._attributes = _attributes(method, workload)
+        self._observe = metrics.CallMetric(metrics.client_calls, method.path).observe
 
-    def __call__(self, request: Any, *, timeout: float | None = None) -> AsyncIterator[Any]:
+    async def __call__(self, request: Any, *, timeout: float | None = None) -> AsyncIterator[Any]:
         """Calls; `timeout` may only shorten the deadline that is in force."""
         most = self._method.deadline_s if timeout is None else timeout
-        metadata = aio.Metadata(*inject())
-        stream: AsyncIterator[Any] = self._inner(
-            request, timeout=remaining_s(most), metadata=metadata
+        started, code, left = time.monotonic(), grpc.StatusCode.CANCELLED, False
+        # Not the current span: what happens between two messages is not the stream's.
+        span = tracer.start_span(
+            self._method.path[1:], kind=SpanKind.CLIENT, attributes=self._attributes
         )
-        return stream
+        metadata = aio.Metadata(*inject(set_span_in_context(span)))
+        stream = self._inner(request, timeout=remaining_s(most), metadata=metadata)
+        try:
+            async for response in stream:
+                yield response
+            code = grpc.StatusCode.OK
+        except aio.AioRpcError as error:
+            code = error.code()
+            raise
+        except GeneratorExit:
+            left = True
+            raise
+        finally:
+            stream.cancel()
+            _finish(span, code, failed=not left and code is not grpc.StatusCode.OK)
+            self._observe(code.name, time.monotonic() - started, sampled_trace_id(span))
+            span.end()
 
 
 class MeshChannel(aio.Channel):
@@ -175,6 +208,7 @@ class MeshChannel(aio.Channel):
         self._inner = aio.secure_channel(
             "ipv4:" + ",".join(addresses), _channel_credentials(files), options=_options(workload)
         )
+        self._workload = workload
         self._budget = RetryBudget()
 
     def unary_unary(
@@ -186,7 +220,7 @@ class MeshChannel(aio.Channel):
     ) -> Any:
         """The method's call, wrapped; the method must be of the contracts."""
         inner = self._inner.unary_unary(method, request_serializer, response_deserializer)
-        return _UnaryCall(method_table()[method], inner, self._budget)
+        return _UnaryCall(method_table()[method], self._workload, inner, self._budget)
 
     def unary_stream(
         self,
@@ -197,7 +231,7 @@ class MeshChannel(aio.Channel):
     ) -> Any:
         """The method's stream, wrapped; the method must be of the contracts."""
         inner = self._inner.unary_stream(method, request_serializer, response_deserializer)
-        return _StreamCall(method_table()[method], inner)
+        return _StreamCall(method_table()[method], self._workload, inner)
 
     def stream_unary(self, *_: Any, **__: Any) -> Any:
         """No contract has client streams."""

@@ -13,11 +13,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from opentelemetry.trace import SpanKind
 from sqlalchemy import Select, Table, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from mesh.runtime.statements import trace_statements
+from mesh.telemetry import metrics
+from mesh.telemetry.tracing import Spanned
 
 Result = TypeVar("Result")
 Work = Callable[[AsyncConnection], Awaitable[Result]]
@@ -73,8 +78,9 @@ def _prepare_sqlite(engine: AsyncEngine, begin: str) -> None:
 def _sqlite_engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    writer = create_async_engine(url, pool_size=1, max_overflow=0)
-    reader = create_async_engine(url, pool_size=4, max_overflow=0)
+    # `hide_parameters`: an error's text goes to logs, customers' data must not.
+    writer = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
+    reader = create_async_engine(url, pool_size=4, max_overflow=0, hide_parameters=True)
     _prepare_sqlite(writer, "BEGIN IMMEDIATE")
     _prepare_sqlite(reader, "BEGIN")
     return writer, reader
@@ -86,8 +92,17 @@ def _postgresql_engine(url: URL, schema: str) -> AsyncEngine:
         pool_size=POOL_SIZE,
         max_overflow=0,
         pool_pre_ping=False,
+        hide_parameters=True,
         connect_args={"server_settings": {"search_path": schema, "application_name": schema}},
     )
+
+
+def _measure_pool(engine: AsyncEngine, database: str, name: str) -> None:
+    """Gauges of a pool: how many connections are in use, how many there may be."""
+    pool: Any = engine.sync_engine.pool
+    used = metrics.pool_connections.labels(database, name, "used")
+    used.set_function(pool.checkedout)
+    metrics.pool_limit.labels(database, name).set_function(pool.size)
 
 
 class Database:
@@ -106,6 +121,12 @@ class Database:
             self._writer = self._reader = _postgresql_engine(parsed, schema)
         else:
             self._writer, self._reader = _sqlite_engines(parsed)
+        system = "postgresql" if self.is_postgresql else "sqlite"
+        self._attributes = {"db.system.name": system, "db.namespace": schema}
+        self._run_again = metrics.transaction_retries.labels(schema)
+        for name, engine in {"write": self._writer, "read": self._reader}.items():
+            trace_statements(engine, self._attributes)
+            _measure_pool(engine, schema, name)
 
     async def transact(self, work: Work[Result]) -> Result:
         """Runs `work` in one writing transaction; commits, or rolls back on any exception.
@@ -116,11 +137,14 @@ class Database:
         """
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
-                async with self._writer.begin() as connection:
-                    return await work(connection)
+                # From waiting for a connection to the end of the commit.
+                with Spanned("transaction", SpanKind.INTERNAL, self._attributes):
+                    async with self._writer.begin() as connection:
+                        return await work(connection)
             except DBAPIError as error:
                 if attempt == MAX_ATTEMPTS or sqlstate(error) not in _RUN_AGAIN:
                     raise
+                self._run_again.inc()
                 await asyncio.sleep(0.01 * attempt)
         raise AssertionError("unreachable: the last attempt returns or raises")
 

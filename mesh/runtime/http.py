@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from mesh.telemetry import metrics
 
@@ -35,6 +35,11 @@ async def run_checks(checks: Mapping[str, Check]) -> dict[str, str]:
     return {name: problem for name, problem in zip(checks, found, strict=True) if problem}
 
 
+def _accepted(headers: Sequence[str]) -> str:
+    found = (line.partition(":") for line in headers)
+    return next((value.strip() for name, _, value in found if name.lower() == "accept"), "")
+
+
 class HttpPort:
     """A small HTTP/1.1 server with three pages; one answer per connection."""
 
@@ -57,7 +62,8 @@ class HttpPort:
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 head = await reader.readuntil(b"\r\n\r\n")
-                status, kind, body = await self._answer(head.split(b"\r\n", 1)[0].decode("latin-1"))
+                line, *headers = head.decode("latin-1").split("\r\n")
+                status, kind, body = await self._answer(line, _accepted(headers))
                 writer.write(
                     f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\n"
                     f"content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode()
@@ -69,7 +75,7 @@ class HttpPort:
         finally:
             writer.close()
 
-    async def _answer(self, line: str) -> tuple[str, str, bytes]:
+    async def _answer(self, line: str, accept: str) -> tuple[str, str, bytes]:
         match line.split(" "):
             case ["GET", "/livez", _]:
                 return "200 OK", "text/plain", b"alive\n"
@@ -79,6 +85,6 @@ class HttpPort:
                 status = "503 Service Unavailable" if problems else "200 OK"
                 return status, "application/json", body
             case ["GET", "/metrics", _]:
-                return "200 OK", "text/plain; version=0.0.4", metrics.exposition()
+                return "200 OK", *metrics.exposition(accept)
             case _:
                 return "404 Not Found", "text/plain", b"not found\n"

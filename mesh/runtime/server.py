@@ -33,7 +33,7 @@ from mesh.runtime.errors import (
 )
 from mesh.runtime.validation import validator
 from mesh.telemetry import metrics
-from mesh.telemetry.tracing import extract, trace_id, tracer
+from mesh.telemetry.tracing import Metadata, begin_span, extract, sampled_trace_id, trace_id
 
 DEADLINE_MARGIN = 0.9
 """Share of the time left after which a call is ended here, with details; C-core's own
@@ -71,9 +71,27 @@ class Pipeline:
     def __init__(self, method: Method) -> None:
         self.method = method
         self.validate = validator(method.input)
-        self.attributes = {"rpc.system.name": "grpc", "rpc.method": method.path[1:]}
+        self._name = method.path[1:]
+        self._attributes = {"rpc.system.name": "grpc", "rpc.method": self._name}
+        self._observe = metrics.CallMetric(metrics.server_calls, method.path).observe
+        self._active = metrics.server_active.labels(method.path)
 
-    def authorise(self, context: Context) -> Call:
+    def begin(self, metadata: Metadata) -> Span:
+        """The call's span, which goes on with the caller's trace."""
+        self._active.inc()
+        # Each call is a task of its own: what becomes current here ends with it.
+        return begin_span(self._name, SpanKind.SERVER, self._attributes, extract(metadata))
+
+    def finish(self, span: Span, code: grpc.StatusCode, started: float) -> None:
+        """Tells span and metrics how the call ended."""
+        span.set_attribute("rpc.response.status_code", code.name)
+        if code in _SERVER_FAULTS:
+            span.set_status(Status(StatusCode.ERROR, code.name))
+        self._active.dec()
+        self._observe(code.name, time.monotonic() - started, sampled_trace_id(span))
+        span.end()
+
+    def authorise(self, context: Context, metadata: Metadata) -> Call:
         """Who calls, and that they may.
 
         Raises:
@@ -86,9 +104,9 @@ class Pipeline:
             return Call(method, caller, "", frozenset(), self._deadline(context))
         if caller != EDGE:
             raise CallError(Reason.CALLER_NOT_ALLOWED, "Only the edge may use this method.")
-        metadata = dict(context.invocation_metadata() or ())
-        subject = str(metadata.get(SUBJECT_HEADER, ""))
-        roles = _roles(str(metadata.get(ROLES_HEADER, "")))
+        headers = dict(metadata)
+        subject = str(headers.get(SUBJECT_HEADER, ""))
+        roles = _roles(str(headers.get(ROLES_HEADER, "")))
         if method.access is not Access.PUBLIC and not subject:
             raise CallError(Reason.TOKEN_MISSING, "The call needs an access token.")
         if method.access is Access.OPERATOR and "OPERATOR" not in roles:
@@ -114,8 +132,23 @@ def _told(error: BaseException) -> CallError:
             return CallError(Reason.INTERNAL, INTERNAL_TEXT)
 
 
+def _code(context: Context, error: BaseException) -> grpc.StatusCode:
+    """The status code that a call ends with."""
+    if isinstance(error, aio.AbortError):
+        return next(code for code in grpc.StatusCode if code.value[0] == _number(context.code()))
+    return _told(error).code
+
+
+def _number(code: grpc.StatusCode | int) -> int:
+    return code if isinstance(code, int) else int(code.value[0])
+
+
 async def _refuse(context: Context, span: Span, error: BaseException, method: Method) -> None:
     """Ends the call with the status of an exception; the stack goes to log and span only."""
+    if isinstance(error, aio.AbortError):
+        # The handler has said by itself how the call ends.
+        span.set_attribute("error.type", _code(context, error).name)
+        raise error
     told = _told(error)
     if told.reason is Reason.INTERNAL:
         log.error("call failed", exc_info=error, extra={"rpc": method.path})
@@ -127,13 +160,6 @@ async def _refuse(context: Context, span: Span, error: BaseException, method: Me
     await context.abort(
         told.code, told.message, trailing_metadata=((DETAILS_KEY, status.SerializeToString()),)
     )
-
-
-def _finish(span: Span, method: Method, code: grpc.StatusCode, started: float) -> None:
-    span.set_attribute("rpc.response.status_code", code.name)
-    if code in _SERVER_FAULTS:
-        span.set_status(Status(StatusCode.ERROR, code.name))
-    metrics.server_calls.labels(method.path, code.name).observe(time.monotonic() - started)
 
 
 _SERVER_FAULTS = frozenset(
@@ -155,26 +181,20 @@ def unary(method: Method, handler: Handler) -> Callable[[Message, Context], Awai
 
     async def serve(request: Message, context: Context) -> Message:
         started, code = time.monotonic(), grpc.StatusCode.CANCELLED
-        with tracer.start_as_current_span(
-            method.path[1:],
-            context=extract(context.invocation_metadata() or ()),
-            kind=SpanKind.SERVER,
-            attributes=pipeline.attributes,
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
-            try:
-                call = pipeline.authorise(context)
-                pipeline.validate(request)
-                enter_call(call)
-                async with asyncio.timeout(call.deadline - time.monotonic()):
-                    response = await handler(request, context)
-                code = grpc.StatusCode.OK
-            except Exception as error:
-                code = _told(error).code
-                await _refuse(context, span, error, method)
-            finally:
-                _finish(span, method, code, started)
+        metadata = context.invocation_metadata() or ()
+        span = pipeline.begin(metadata)
+        try:
+            call = pipeline.authorise(context, metadata)
+            pipeline.validate(request)
+            enter_call(call)
+            async with asyncio.timeout(call.deadline - time.monotonic()):
+                response = await handler(request, context)
+            code = grpc.StatusCode.OK
+        except Exception as error:
+            code = _code(context, error)
+            await _refuse(context, span, error, method)
+        finally:
+            pipeline.finish(span, code, started)
         return response
 
     return serve
@@ -186,27 +206,21 @@ def streaming(method: Method, handler: Handler) -> Callable[[Message, Context], 
 
     async def serve(request: Message, context: Context) -> AsyncIterator[Any]:
         started, code = time.monotonic(), grpc.StatusCode.CANCELLED
-        with tracer.start_as_current_span(
-            method.path[1:],
-            context=extract(context.invocation_metadata() or ()),
-            kind=SpanKind.SERVER,
-            attributes=pipeline.attributes,
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
-            try:
-                call = pipeline.authorise(context)
-                pipeline.validate(request)
-                enter_call(call)
-                async with asyncio.timeout(call.deadline - time.monotonic()):
-                    async for response in handler(request, context):
-                        yield response
-                code = grpc.StatusCode.OK
-            except Exception as error:
-                code = _told(error).code
-                await _refuse(context, span, error, method)
-            finally:
-                _finish(span, method, code, started)
+        metadata = context.invocation_metadata() or ()
+        span = pipeline.begin(metadata)
+        try:
+            call = pipeline.authorise(context, metadata)
+            pipeline.validate(request)
+            enter_call(call)
+            async with asyncio.timeout(call.deadline - time.monotonic()):
+                async for response in handler(request, context):
+                    yield response
+            code = grpc.StatusCode.OK
+        except Exception as error:
+            code = _code(context, error)
+            await _refuse(context, span, error, method)
+        finally:
+            pipeline.finish(span, code, started)
 
     return serve
 

@@ -8,13 +8,11 @@ from typing import Protocol
 from tradewind.inventory.v1 import stock_pb2
 from tradewind.inventory.v1.stock_pb2 import Attempt
 from tradewind.user.v1 import ledger_pb2
-from tradewind.user.v1.ledger_pb2 import AccountKey, GroupDecision, Transfer, TransferGroup
+from tradewind.user.v1.ledger_pb2 import GroupDecision, TransferGroup
 
 from mesh.runtime.batch import Batcher
-from services.order.domain import Filled, Order, Side
-
-PLATFORM = "platform"
-USD = "USD"
+from services.order.domain.order import Order
+from services.order.groups import reservation
 
 
 class StockStub(Protocol):
@@ -48,41 +46,6 @@ class LedgerStub(Protocol):
         self, request: ledger_pb2.CancelGroupsRequest, /
     ) -> Awaitable[ledger_pb2.CancelGroupsResponse]:
         """Cancels groups that were not decided."""
-
-
-def reservation(order: Order) -> stock_pb2.ReserveStockRequest.Item:
-    """What an order asks of stock."""
-    return stock_pb2.ReserveStockRequest.Item(
-        attempt_id=order.attempt_id,
-        asset_id=order.asset_id,
-        side=Attempt.BUY if order.side is Side.BUY else Attempt.SELL,
-        quantity=order.quantity,
-        max_price=order.max_price or None,
-        min_price=order.min_price or None,
-    )
-
-
-def group(order: Order, terms: Filled) -> TransferGroup:
-    """What an order moves in the ledger: cash one way, the asset the other, together."""
-    buys = order.side is Side.BUY
-    pays, gets = (order.user_id, PLATFORM) if buys else (PLATFORM, order.user_id)
-    purpose = Transfer.BUY if buys else Transfer.SELL
-    asset = Transfer(
-        debit=AccountKey(owner=gets, asset_id=order.asset_id),
-        credit=AccountKey(owner=pays, asset_id=order.asset_id),
-        amount=order.quantity,
-        purpose=purpose,
-        reference=order.order_id,
-        cost=terms.total if buys else 0,
-    )
-    cash = Transfer(
-        debit=AccountKey(owner=pays, asset_id=USD),
-        credit=AccountKey(owner=gets, asset_id=USD),
-        amount=terms.total,
-        purpose=purpose,
-        reference=order.order_id,
-    )
-    return TransferGroup(group_id=order.attempt_id, transfers=[asset, cash])
 
 
 class Stock:
@@ -128,13 +91,13 @@ class Ledger:
         self._posts: Batcher[TransferGroup, GroupDecision] = Batcher("ledger post", self._post)
         self._cancels: Batcher[str, GroupDecision] = Batcher("ledger cancel", self._cancel)
 
-    async def post(self, order: Order, terms: Filled) -> GroupDecision:
-        """Decides an order's group, once: the pivot."""
-        return await self._posts.submit(group(order, terms))
+    async def post(self, group: TransferGroup) -> GroupDecision:
+        """Decides a group, once."""
+        return await self._posts.submit(group)
 
-    async def cancel(self, attempt_id: str) -> GroupDecision:
-        """Cancels an attempt's group where it is not decided; answers the decision in force."""
-        return await self._cancels.submit(attempt_id)
+    async def cancel(self, group_id: str) -> GroupDecision:
+        """Cancels a group where it is not decided; answers the decision in force."""
+        return await self._cancels.submit(group_id)
 
     async def _post(self, batch: Sequence[TransferGroup]) -> Sequence[GroupDecision]:
         request = ledger_pb2.CreateTransfersRequest(groups=batch)

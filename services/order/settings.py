@@ -18,3 +18,5 @@ class OrderSettings(ServiceSettings):
     """Seconds that whoever drives an order has it to itself."""
     sweep_interval_s: float = Field(default=0.5, gt=0, le=60)
     """Seconds between two looks for orders that nobody drives."""
+    tick_interval_s: float = Field(default=1, gt=0, le=60)
+    """Seconds between two looks at the prices for open orders."""

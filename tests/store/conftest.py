@@ -10,6 +10,7 @@ import pytest
 from mesh.runtime.database import Database
 from mesh.runtime.migrate import migrate
 from tests.support.postgres import PostgresServer
+from tests.support.trading import Trading
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,3 +39,9 @@ async def database(database_url: str) -> AsyncIterator[OpenDatabase]:
     yield open_database
     for found in opened:
         await found.close()
+
+
+@pytest.fixture
+async def trading(database: OpenDatabase) -> Trading:
+    """Orders on a database of each kind."""
+    return Trading(await database("order"))

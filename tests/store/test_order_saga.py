@@ -1,4 +1,4 @@
-"""Orders reach their end, and nothing happens twice, wherever a driver stops.
+"""Market orders reach their end, and nothing happens twice, wherever a driver stops.
 
 The order's own database is real, of both kinds; stock and ledger keep the
 promises of their contracts in memory, and fail where a test tells them to.
@@ -7,135 +7,23 @@ promises of their contracts in memory, and fail where a test tells them to.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 from opentelemetry.context import Context
-from sqlalchemy import select, text, update
+from sqlalchemy import Select, select, text
 from tradewind.api.v1.reason_pb2 import Reason
-from tradewind.inventory.v1.stock_pb2 import Attempt
-from tradewind.user.v1.ledger_pb2 import GroupDecision
 
-from mesh.runtime.database import Database
 from mesh.runtime.ids import new_id
-from services.order.domain import Order, Side, State
-from services.order.journal import Journal
-from services.order.partners import Ledger, Stock
-from services.order.saga import Saga
-from services.order.store.orders import OrderStore, Verdict
-from services.order.store.reads import OrderReads, Span
-from services.order.store.tables import order_events, orders
+from services.order.domain.order import Side, State
+from services.order.store.open import DUE, crossed_by
+from services.order.store.orders import FREE
+from services.order.store.reads import Wanted, page_of
+from services.order.store.tables import order_events
 from tests.store.conftest import OpenDatabase
-from tests.support.partners import FakeLedger, FakeStock, Faults
-
-LIMIT = 1_000_000
-ORIGIN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-
-
-class FlakyStore(OrderStore):
-    """The order's store, failing where told."""
-
-    def __init__(self, database: Database, faults: Faults, lease_s: float) -> None:
-        super().__init__(database, attempt_s=3600, lease_s=lease_s)
-        self._faults = faults
-
-    async def create(self, batch: Sequence[Order]) -> list[Order]:
-        done = await super().create(batch)
-        await self._faults.at("create", "after")
-        return done
-
-    async def decide(self, batch: Sequence[Verdict]) -> list[Order]:
-        await self._faults.at("decide", "before")
-        done = await super().decide(batch)
-        await self._faults.at("decide", "after")
-        return done
-
-    async def settle(self, batch: Sequence[Order]) -> list[Order]:
-        await self._faults.at("settle", "before")
-        done = await super().settle(batch)
-        await self._faults.at("settle", "after")
-        return done
-
-
-@dataclass
-class Trading:
-    """A saga on a real database, with its partners."""
-
-    database: Database
-    faults: Faults
-    stock: FakeStock
-    ledger: FakeLedger
-    limit: int = LIMIT
-    lease_s: float = 0
-
-    def __post_init__(self) -> None:
-        self.store = FlakyStore(self.database, self.faults, self.lease_s)
-        self.reads = OrderReads(self.database)
-        self.saga = self.driver()
-
-    def driver(self) -> Saga:
-        """A process that drives orders, such as one after a restart."""
-        return Saga(Journal(self.store), Stock(self.stock), Ledger(self.ledger), self.limit)
-
-    async def place(self, order: Order) -> Order | None:
-        run = self.saga.place(order, Context())
-        await self.saga.drain()
-        return await run.decided
-
-    async def recover(self) -> None:
-        """What another process finds after a crash."""
-        saga = self.driver()
-        for _ in range(5):
-            await saga.sweep()
-            if not await self.reads.unsettled():
-                return
-        raise AssertionError("an order is never settled")
-
-    async def expire(self) -> None:
-        """Lets the time of all attempts be over."""
-
-        async def work(connection: object) -> None:
-            await connection.execute(update(orders).values(attempt_until=0))  # type: ignore[attr-defined]
-
-        await self.database.transact(work)
-
-    async def check(self, order: Order) -> Order:
-        """The order as it is, after making sure that the books say the same."""
-        found = await self.reads.one(order.order_id)
-        assert found is not None
-        assert found.settled
-        decision = self.ledger.decisions.get(order.attempt_id)
-        posted = decision is not None and decision.outcome == GroupDecision.POSTED
-        attempt = self.stock.attempts[order.attempt_id].state
-        assert (found.state is State.FILLED) == posted
-        assert (attempt == Attempt.COMMITTED) == posted
-        assert attempt != Attempt.RESERVED
-        assert self.ledger.spent[order.user_id] == (found.total if posted else 0)
-        return found
-
-
-@pytest.fixture
-async def trading(database: OpenDatabase) -> Trading:
-    faults = Faults()
-    return Trading(await database("order"), faults, FakeStock(faults), FakeLedger(faults))
-
-
-def new_order(**changed: object) -> Order:
-    order = Order(
-        order_id=new_id(),
-        user_id=new_id(),
-        request_id="r",
-        fingerprint="f",
-        asset_id="BTC",
-        side=Side.BUY,
-        quantity=2000,
-        quantity_scale=3,
-        attempt_id=new_id(),
-        origin=ORIGIN,
-    )
-    return replace(order, **changed)  # type: ignore[arg-type]
+from tests.support.trading import ORIGIN, Trading, new_order
 
 
 async def test_an_order_is_filled_answered_and_settled(trading: Trading) -> None:
@@ -200,7 +88,7 @@ async def test_a_buy_ends_once_wherever_its_driver_stops(
     assert not trading.faults.planned
     assert step == "create" or not run.accepted.exception()
     if late:
-        await trading.expire()
+        trading.clock.pass_s(11)
     await trading.recover()
     passed = (step, when) not in {
         ("create", "after"),
@@ -244,7 +132,7 @@ async def test_a_posting_still_on_its_way_comes_too_late_for_an_order_given_up(
     order = new_order()
     run = trading.saga.place(order, Context())
     await trading.faults.reached["post"].wait()
-    await trading.expire()
+    trading.clock.pass_s(11)
     await trading.recover()
     gate.set()
     await trading.saga.drain()
@@ -261,7 +149,7 @@ async def test_repeats_at_once_make_one_order(trading: Trading) -> None:
     await trading.saga.drain()
     accepted = {(await run.accepted).order_id for run in runs}
     assert len(accepted) == 1
-    assert trading.ledger.spent[user] == 20_000
+    assert trading.ledger.moved[user, "USD"] == -20_000
     again = trading.saga.place(new_order(user_id=user, fingerprint="other"), Context())
     found = await again.accepted
     assert ({found.order_id}, found.fingerprint) == (accepted, "f")
@@ -283,20 +171,21 @@ async def test_orders_that_wait_together_share_each_step(trading: Trading) -> No
 async def test_a_driven_order_is_left_to_its_driver_for_the_time_of_its_lease(
     database: OpenDatabase,
 ) -> None:
-    faults = Faults()
-    stock, ledger = FakeStock(faults), FakeLedger(faults)
-    trading = Trading(await database("order"), faults, stock, ledger, lease_s=60)
-    faults.planned.add(("reserve", "before"))
+    trading = Trading(await database("order"), lease_s=5)
+    trading.faults.planned.add(("reserve", "before"))
     assert await trading.place(new_order()) is None
-    assert await trading.driver().sweep() == 0
-    assert await trading.reads.unsettled() == 1
+    trading.clock.pass_s(4)
+    assert await trading.process().sweeper.recover() == 0
+    trading.clock.pass_s(1)
+    assert await trading.process().sweeper.recover() == 1
+    assert await trading.reads.unsettled() == 0
 
 
 async def test_sweepers_at_once_share_what_there_is(trading: Trading) -> None:
     for _ in range(6):
         trading.faults.planned.add(("reserve", "before"))
         await trading.place(new_order())
-    await asyncio.gather(*(trading.driver().sweep() for _ in range(3)))
+    await asyncio.gather(*(trading.process().sweeper.recover() for _ in range(3)))
     assert await trading.reads.unsettled() == 0
 
 
@@ -306,7 +195,7 @@ async def test_a_page_is_newest_first_and_of_one_customer(trading: Trading) -> N
     for order in [*placed, new_order()]:
         await trading.place(order)
     newest = [order.order_id for order in reversed(placed)]
-    always = Span(-(2**62), 2**62, "~")
+    always = Wanted(-(2**62), 2**62, "~")
     first = await trading.reads.page(user, always, 3)
     assert [order.order_id for order in first] == newest[:3]
     rest = await trading.reads.page(user, replace(always, before=first[-1].order_id), 3)
@@ -316,14 +205,31 @@ async def test_a_page_is_newest_first_and_of_one_customer(trading: Trading) -> N
     )
 
 
-async def test_the_sweeper_reads_its_index(trading: Trading) -> None:
+_PAGE = Wanted(-(2**62), 2**62, "~")
+HOT: list[tuple[str, Select[Any]]] = [
+    ("orders_unsettled", FREE),
+    ("orders_expiry", DUE),
+    ("orders_open", crossed_by({"BTC": 5, "ETH": 6}, 0, 200)),
+    ("orders_newest", page_of("user", _PAGE, 50)),
+    ("orders_by_state", page_of("user", replace(_PAGE, states=(State.REJECTED,)), 50)),
+    ("orders_by_asset", page_of("user", replace(_PAGE, asset_id="BTC"), 50)),
+]
+
+
+@pytest.mark.parametrize(("index", "statement"), HOT, ids=[index for index, _ in HOT])
+async def test_hot_statements_read_their_indexes(
+    trading: Trading, statement: Select[Any], index: str
+) -> None:
     database = trading.database
-    statement = "SELECT * FROM orders WHERE {} AND leased_until <= 5 ORDER BY leased_until"
+    explain = "EXPLAIN" if database.is_postgresql else "EXPLAIN QUERY PLAN"
     async with database.read() as connection:
         if database.is_postgresql:
             # A small table would be scanned, whatever its indexes.
             await connection.execute(text("SET enable_seqscan = off"))
-            plan = text("EXPLAIN " + statement.format("NOT settled"))
-        else:
-            plan = text("EXPLAIN QUERY PLAN " + statement.format("settled = 0"))
-        assert "orders_unsettled" in str(list(await connection.execute(plan)))
+        written = (
+            statement.params(now=0)
+            .limit(200)
+            .compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+        )
+        plan = str(list(await connection.exec_driver_sql(f"{explain} {written}")))
+    assert index in plan, plan

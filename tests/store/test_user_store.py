@@ -18,7 +18,17 @@ from mesh.runtime.batch import Batcher
 from mesh.runtime.context import Call, enter_call
 from mesh.runtime.database import Database
 from mesh.runtime.errors import CallError
-from services.user.domain import OUTSIDE, PLATFORM, USD, Group, Intent, Outcome, Purpose, Transfer
+from services.user.domain.decide import Limits
+from services.user.domain.ledger import (
+    OUTSIDE,
+    PLATFORM,
+    USD,
+    Group,
+    Intent,
+    Outcome,
+    Purpose,
+    Transfer,
+)
 from services.user.service.accounts import AccountService
 from services.user.service.audit import AuditService
 from services.user.service.quotes import Quotes
@@ -30,6 +40,7 @@ from services.user.store.users import Profile, UserStore
 
 OpenDatabase = Callable[[str], Awaitable[Database]]
 
+LIMITS = Limits(deposits=10**18, withdrawals=10**18)
 ANN = "01900000-0000-7000-8000-00000000000a"
 BOB = "01900000-0000-7000-8000-00000000000b"
 
@@ -80,8 +91,8 @@ def outcomes(found: list[Settled | Exception]) -> list[Outcome]:
 
 
 def service_on(database: Database) -> AccountService:
-    ledger: Batcher[Group, Settled] = Batcher("test", LedgerStore(database).settle)
-    return AccountService(AccountStore(database), ledger, Quotes(FixedQuotes()))
+    ledger: Batcher[Group, Settled] = Batcher("test", LedgerStore(database, LIMITS).settle)
+    return AccountService(AccountStore(database), ledger, Quotes(FixedQuotes()), LIMITS)
 
 
 async def test_a_user_is_created_once_and_other_content_is_told(opened: Database) -> None:
@@ -96,7 +107,7 @@ async def test_a_user_is_created_once_and_other_content_is_told(opened: Database
 
 
 async def test_decisions_are_stored_and_repeated(opened: Database) -> None:
-    store = LedgerStore(opened)
+    store = LedgerStore(opened, LIMITS)
     first = await store.settle(
         [deposit("d", 100), buy("b1", 60, 6), buy("b2", 60, 6), Group("c", intent=Intent.CANCEL)]
     )
@@ -114,7 +125,7 @@ async def test_decisions_are_stored_and_repeated(opened: Database) -> None:
 
 
 async def test_a_forgotten_refusal_leaves_nothing_behind(opened: Database) -> None:
-    store = LedgerStore(opened)
+    store = LedgerStore(opened, LIMITS)
     withdrawal = Group(
         "w", (Transfer(ANN, OUTSIDE, USD, 5, Purpose.WITHDRAWAL),), Intent.POST_OR_FORGET
     )
@@ -130,9 +141,9 @@ async def test_two_replicas_stay_exact_under_two_hundred_submits(
     opened: Database, database: OpenDatabase
 ) -> None:
     other = await database("user")
-    await LedgerStore(opened).settle([deposit("start", 5_000)])
+    await LedgerStore(opened, LIMITS).settle([deposit("start", 5_000)])
     replicas: list[Batcher[Group, Settled]] = [
-        Batcher(f"replica{number}", LedgerStore(each).settle, max_items=16)
+        Batcher(f"replica{number}", LedgerStore(each, LIMITS).settle, max_items=16)
         for number, each in enumerate((opened, other))
     ]
     # Every group goes to both; a hundred buys of 100 cents find cash for fifty.
@@ -184,7 +195,7 @@ async def test_a_token_without_a_user_is_told_so(opened: Database) -> None:
 
 
 async def test_pages_have_no_gaps_while_movements_arrive(opened: Database) -> None:
-    service, store = service_on(opened), LedgerStore(opened)
+    service, store = service_on(opened), LedgerStore(opened, LIMITS)
     sign_in(ANN)
     await store.settle([deposit(f"d{n}", n + 1) for n in range(7)])
     await store.settle([buy("b", 3, 1)])
@@ -220,7 +231,7 @@ async def test_times_bound_a_list(opened: Database) -> None:
 async def test_holdings_and_portfolio_show_what_is_held(opened: Database) -> None:
     service = service_on(opened)
     sign_in(ANN)
-    await LedgerStore(opened).settle([deposit("d", 10_000), buy("b", 3_000, 25)])
+    await LedgerStore(opened, LIMITS).settle([deposit("d", 10_000), buy("b", 3_000, 25)])
     listed = await service.ListHoldings(pb.ListHoldingsRequest(), None)
     assert [(each.asset_id, each.market_value) for each in listed.holdings] == [("BTC", "25.00")]
     found = await service.GetPortfolio(pb.GetPortfolioRequest(), None)
@@ -238,7 +249,7 @@ async def test_holdings_and_portfolio_show_what_is_held(opened: Database) -> Non
 
 
 async def test_an_audit_streams_everything_by_account_sequence(opened: Database) -> None:
-    store = LedgerStore(opened)
+    store = LedgerStore(opened, LIMITS)
     for start in range(0, 600, 200):
         await store.settle(
             [deposit(f"d{n}", 1, (ANN, BOB)[n % 2]) for n in range(start, start + 200)]

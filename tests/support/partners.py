@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
+from decimal import Decimal
 
 import grpc
 from tradewind.api.v1.reason_pb2 import Reason
 from tradewind.inventory.v1 import stock_pb2
 from tradewind.inventory.v1.stock_pb2 import Attempt
 from tradewind.user.v1 import ledger_pb2
-from tradewind.user.v1.ledger_pb2 import GroupDecision, TransferGroup
+from tradewind.user.v1.ledger_pb2 import GroupDecision, Transfer, TransferGroup
 
 
 def unavailable() -> grpc.aio.AioRpcError:
@@ -70,7 +71,10 @@ class FakeStock:
 
     def _decide(self, item: stock_pb2.ReserveStockRequest.Item) -> Attempt:
         refused = Attempt(attempt_id=item.attempt_id, state=Attempt.REFUSED)
-        if item.HasField("max_price") and float(self.price) > float(item.max_price):
+        price = Decimal(self.price)
+        if (item.HasField("max_price") and price > Decimal(item.max_price)) or (
+            item.HasField("min_price") and price < Decimal(item.min_price)
+        ):
             refused.reason = Reason.PRICE_BOUND
             return refused
         if item.side == Attempt.BUY and item.quantity > self.available:
@@ -115,15 +119,43 @@ class FakeStock:
         return copies
 
 
+class FakeQuotes:
+    """The price that stock has, as inventory tells it."""
+
+    def __init__(self, stock: FakeStock) -> None:
+        self._stock = stock
+
+    async def BatchGetQuotes(
+        self, request: stock_pb2.BatchGetQuotesRequest
+    ) -> stock_pb2.BatchGetQuotesResponse:
+        quote = stock_pb2.Quote(
+            asset_id="BTC", price=self._stock.price, price_scale=2, quantity_scale=3
+        )
+        return stock_pb2.BatchGetQuotesResponse(quotes=[quote])
+
+
 class FakeLedger:
-    """The ledger of customers who have so many cents each, and no assets."""
+    """A two-phase ledger in which every customer begins with so many cents."""
 
     def __init__(self, faults: Faults, cents: int = 100_000_000) -> None:
         self.faults = faults
         self.cents = cents
-        self.spent: Counter[str] = Counter()
+        self.given: Counter[str] = Counter()
+        """Units of the asset that customers begin with."""
+        self.moved: Counter[tuple[str, str]] = Counter()
+        self.holds: dict[str, Transfer] = {}
         self.decisions: dict[str, GroupDecision] = {}
         self.calls: Counter[str] = Counter()
+
+    def available(self, owner: str, asset_id: str) -> int:
+        """What somebody has and has not held."""
+        begun = self.cents if asset_id == "USD" else self.given[owner]
+        held = sum(
+            hold.amount
+            for hold in self.holds.values()
+            if (hold.debit.owner, hold.debit.asset_id) == (owner, asset_id)
+        )
+        return begun + self.moved[owner, asset_id] - held
 
     async def CreateTransfers(
         self, request: ledger_pb2.CreateTransfersRequest
@@ -139,17 +171,36 @@ class FakeLedger:
         )
 
     def _decide(self, group: TransferGroup) -> GroupDecision:
-        asset, cash = group.transfers
         decision = GroupDecision(group_id=group.group_id, outcome=GroupDecision.REFUSED)
-        if cash.credit.owner != "platform":
-            decision.reason = Reason.INSUFFICIENT_HOLDING
-        elif self.spent[cash.debit.owner] + cash.amount > self.cents:
-            decision.reason = Reason.INSUFFICIENT_FUNDS
-        else:
-            assert asset.cost == cash.amount
-            self.spent[cash.debit.owner] += cash.amount
-            decision.outcome = GroupDecision.POSTED
+        for transfer in group.transfers:
+            if reason := self._refusal(transfer):
+                decision.reason = reason
+                return decision
+        for transfer in group.transfers:
+            self._move(transfer)
+        decision.outcome = GroupDecision.POSTED
         return decision
+
+    def _refusal(self, transfer: Transfer) -> Reason | None:
+        if transfer.kind in (Transfer.POST, Transfer.VOID):
+            hold = self.holds.get(transfer.pending_id)
+            return None if hold else Reason.HOLD_NOT_PENDING
+        owner, asset_id = transfer.debit.owner, transfer.debit.asset_id
+        if owner == "platform" or self.available(owner, asset_id) >= transfer.amount:
+            return None
+        return Reason.INSUFFICIENT_FUNDS if asset_id == "USD" else Reason.INSUFFICIENT_HOLDING
+
+    def _move(self, transfer: Transfer) -> None:
+        if transfer.kind == Transfer.PENDING:
+            self.holds[transfer.transfer_id] = transfer
+            return
+        if transfer.kind in (Transfer.POST, Transfer.VOID):
+            hold = self.holds.pop(transfer.pending_id)
+            assert (hold.debit, hold.credit) == (transfer.debit, transfer.credit)
+            assert transfer.amount <= hold.amount
+        if transfer.kind != Transfer.VOID:
+            self.moved[transfer.debit.owner, transfer.debit.asset_id] -= transfer.amount
+            self.moved[transfer.credit.owner, transfer.credit.asset_id] += transfer.amount
 
     async def CancelGroups(
         self, request: ledger_pb2.CancelGroupsRequest

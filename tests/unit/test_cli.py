@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 import socket
 import stat
+import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from mesh.cli import status
 from mesh.cli.home import Home, HomeInUseError
+from mesh.cli.logs import rotate_all
 from mesh.cli.main import main
 from mesh.cli.ports import HOST, Ports, taken
 from mesh.cli.process import Child, ChildSpec
@@ -40,14 +46,54 @@ def test_a_home_holds_one_mesh_and_names_its_supervisor(tmp_path: Path) -> None:
     assert home.supervisor() is None
 
 
-def test_a_large_log_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mesh.cli.home.MAX_LOG_BYTES", 10)
+def test_a_look_at_the_lock_keeps_nobody_out(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with home.lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        threading.Timer(0.05, lambda: fcntl.flock(file, fcntl.LOCK_UN)).start()
+        home.acquire().close()
+
+
+def test_a_home_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    told = CliRunner().invoke(main, ["up", "--home", str(tmp_path / "file" / "home")])
+    assert told.exit_code == 1
+    assert told.output.count("\n") == 1
+    assert "cannot be used as a home" in told.output
+
+
+def test_an_old_state_is_forgotten_with_the_first_lock(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.state.write_text('{"ready": true}')
+    with home.acquire():
+        assert not status.read(home)["ready"]
+
+
+def test_a_large_log_is_set_aside_while_it_is_written(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.prepare()
-    home.log("order").write_bytes(b"x" * 11)
-    home.open_log("order").close()
-    assert home.log("order").stat().st_size == 0
-    assert home.log("order").with_name("order.log.1").stat().st_size == 11
+    path = home.log("order")
+    with home.open_log("order") as log:
+        for number in range(3):
+            log.write(b"%d" % number * 11)
+            log.flush()
+            assert rotate_all(home.logs(), most=10) == []
+            assert path.stat().st_size == 0
+            assert path.with_name("order.log.1").read_bytes() == b"%d" % number * 11
+        log.write(b"end")
+    assert rotate_all(home.logs(), most=10) == []
+    assert path.read_bytes() == b"end"
+    assert stat.S_IMODE(path.with_name("order.log.1").stat().st_mode) == 0o600
+    assert sorted(each.name for each in path.parent.iterdir()) == ["order.log", "order.log.1"]
+
+
+def test_a_log_that_cannot_be_set_aside_is_emptied_and_that_is_told(tmp_path: Path) -> None:
+    log = tmp_path / "order.log"
+    log.write_bytes(b"x" * 11)
+    log.with_name("order.log.1").mkdir()
+    (problem,) = rotate_all([log, tmp_path / "missing.log"], most=10)
+    assert str(log) in problem
+    assert log.stat().st_size == 0
 
 
 def test_no_two_uses_share_a_port() -> None:
@@ -55,12 +101,21 @@ def test_no_two_uses_share_a_port() -> None:
     assert not set(range(8081, 8085)) & set(Ports(8080).used())
 
 
-def test_a_taken_port_is_named() -> None:
+def test_a_taken_port_is_named_with_its_process_before_anything_starts(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind((HOST, 0))
         other.listen()
         port = other.getsockname()[1]
-        assert f"port {port} for the edge" in taken(Ports(port))
+        where = ["--home", str(tmp_path), "--port-base", str(port)]
+        told = CliRunner().invoke(main, ["up", *where])
+        assert taken(Ports(port - 12)) == (
+            f"port {port} (user) is taken; choose another with --port-base"
+        )
+    assert told.exit_code == 1
+    assert told.output.splitlines()[-1] == (
+        f"Error: port {port} (edge) is taken; choose another with --port-base"
+    )
+    assert not (tmp_path / "ca").exists()
 
 
 def test_nothing_runs_in_an_empty_home(tmp_path: Path) -> None:
@@ -70,13 +125,32 @@ def test_nothing_runs_in_an_empty_home(tmp_path: Path) -> None:
     stopped = CliRunner().invoke(main, ["down", *where])
     assert stopped.exit_code == 0
     assert "no mesh runs" in stopped.output
+    shown = CliRunner().invoke(main, ["status", *where])
+    assert (shown.exit_code, "no mesh runs" in shown.output) == (1, True)
+
+
+@pytest.mark.parametrize("command", ["up", "down", "status", "audit"])
+def test_every_command_and_option_is_explained(command: str) -> None:
+    text = CliRunner().invoke(main, [command, "--help"]).output
+    assert "Exit code" in text
+    for option in main.commands[command].params:
+        assert isinstance(option, click.Option)
+        assert option.help
+
+
+def test_what_becomes_the_supervisor_loads_nothing_heavy() -> None:
+    program = "import mesh.cli.main, sys; print(*sys.modules)"
+    loaded = subprocess.check_output([sys.executable, "-c", program], text=True).split()
+    heavy = {"grpc", "google.protobuf", "cryptography", "sqlalchemy", "rich", "envoy_data_plane"}
+    assert "mesh.cli.supervisor" in loaded
+    assert not heavy & set(loaded)
 
 
 def child(tmp_path: Path, program: str, said: list[str]) -> Child:
     spec = ChildSpec(
         name="order",
         address="127.0.0.1:1",
-        command=lambda: [sys.executable, "-c", program],
+        command=[sys.executable, "-c", program],
         environment=os.environ,
         open_log=lambda: (tmp_path / "log").open("ab"),
     )
@@ -129,7 +203,7 @@ async def test_a_program_that_cannot_be_started_is_reported(tmp_path: Path) -> N
     missing = ChildSpec(
         name="edge",
         address="127.0.0.1:1",
-        command=lambda: [str(tmp_path / "missing")],
+        command=[str(tmp_path / "missing")],
         environment={},
         open_log=lambda: (tmp_path / "log").open("ab"),
     )

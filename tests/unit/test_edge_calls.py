@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -292,6 +293,20 @@ async def test_answers_tell_nothing_of_the_inside(edge: Edge, rest: httpx.AsyncC
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
 async def test_the_edge_tells_that_it_lives(rest: httpx.AsyncClient, path: str) -> None:
     assert (await rest.get(path)).status_code == 200
+
+
+async def test_the_supervisors_probe_is_not_logged_and_everybody_else_is(
+    edge: Edge, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("probed")
+    upstreams = {"order": edge.config.upstreams["order"]}
+    config = replace(edge_config(folder, edge.tokens, upstreams), probe="probe/secret")
+    async with running_envoy(config, folder), httpx.AsyncClient() as client:
+        url = f"http://{config.listen.host}:{config.listen.port}/api/v1"
+        for number, agent in enumerate(("probe/secret", "probe/guessed", "")):
+            await client.get(f"{url}/by-{number}", headers={"user-agent": agent})
+    log = [json.loads(line) for line in (folder / "access.log").read_text().splitlines()]
+    assert [line["path"] for line in log] == ["/api/v1/by-1", "/api/v1/by-2"]
 
 
 async def test_two_edges_run_side_by_side_without_a_collector(

@@ -11,22 +11,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tradewind.api.v1.reason_pb2 import Reason
 
-from services.order.domain import (
+from services.order.domain.order import FINAL, Order, Side, State, Type
+from services.order.domain.terms import crosses, executed, hold_of, refusal
+from services.order.domain.transitions import (
+    LONGEST_PAUSE,
+    TRANSITIONS,
+    Cancelled,
+    Claimed,
     Course,
     Decision,
+    Expired,
     Filled,
-    Order,
+    Opened,
     Rejected,
-    Side,
-    State,
+    Reopened,
     course,
     decided,
-    executed,
-    refusal,
+    took,
 )
 
 FILLED = Filled("100.5", 1005)
 REJECTED = Rejected(Reason.OUT_OF_STOCK)
+DECISIONS: list[Decision] = [
+    FILLED,
+    REJECTED,
+    Opened(),
+    Claimed("new attempt", 500),
+    Reopened(),
+    Cancelled(),
+    Expired(),
+]
 LIMIT = 1_000_000
 
 
@@ -48,15 +62,43 @@ def order(state: State = State.PENDING, side: Side = Side.BUY, quantity: int = 1
     )
 
 
-@pytest.mark.parametrize(("state", "decision"), list(product(State, [FILLED, REJECTED])), ids=str)
-def test_only_a_pending_order_is_decided(state: State, decision: Decision) -> None:
+@pytest.mark.parametrize(("state", "decision"), list(product(State, DECISIONS)), ids=str)
+def test_an_order_changes_as_the_table_says_and_no_other_way(
+    state: State, decision: Decision
+) -> None:
     after = decided(order(state), "attempt", decision, 20)
-    if state is not State.PENDING:
+    expected = TRANSITIONS.get((state, type(decision)))
+    if expected is None:
         assert after is None
         return
     assert after is not None
-    assert after.state is (State.FILLED if decision is FILLED else State.REJECTED)
-    assert (after.revision, after.updated_at, after.settled) == (2, 20, False)
+    assert (after.state, after.revision, after.updated_at) == (expected, 2, 20)
+    assert took(decision, after)
+    assert not after.settled
+
+
+def test_the_end_of_an_order_is_never_left() -> None:
+    assert not [state for state, _ in TRANSITIONS if state in FINAL]
+    assert {to for to in TRANSITIONS.values() if to in FINAL} == FINAL
+
+
+def test_a_claim_begins_a_new_attempt() -> None:
+    claimed = decided(order(State.OPEN), "attempt", Claimed("another", 500), 20)
+    assert claimed is not None
+    assert (claimed.attempt_id, claimed.attempt_until) == ("another", 520)
+    assert not took(Claimed("mine", 500), claimed)
+    assert decided(claimed, "attempt", FILLED, 30) is None
+
+
+def test_an_order_that_cannot_be_filled_is_tried_again_ever_more_slowly() -> None:
+    found, pauses = order(State.FILLING), []
+    for _ in range(12):
+        after = decided(found, "attempt", Reopened(), 1000)
+        assert after is not None
+        pauses.append(after.retry_at - 1000)
+        found = replace(after, state=State.FILLING)
+    assert pauses == sorted(pauses)
+    assert pauses[0] < pauses[1] < pauses[-1] == LONGEST_PAUSE
 
 
 def test_a_decision_on_another_attempt_changes_nothing() -> None:
@@ -70,20 +112,47 @@ def test_a_clock_that_goes_back_takes_no_order_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "settled", "now", "expected"),
+    ("state", "kind", "settled", "now", "expected"),
     [
-        (State.PENDING, False, 999, Course.FORWARD),
-        (State.PENDING, False, 1000, Course.BACKWARD),
-        (State.FILLED, False, 0, Course.SETTLE),
-        (State.REJECTED, False, 2000, Course.SETTLE),
-        (State.FILLED, True, 0, Course.NONE),
-        (State.REJECTED, True, 0, Course.NONE),
+        (State.PENDING, Type.MARKET, False, 999, Course.FILL),
+        (State.PENDING, Type.MARKET, False, 1000, Course.GIVE_UP),
+        (State.PENDING, Type.LIMIT, False, 999, Course.HOLD),
+        (State.PENDING, Type.LIMIT, False, 1000, Course.DROP),
+        (State.OPEN, Type.LIMIT, False, 5000, Course.NONE),
+        (State.FILLING, Type.LIMIT, False, 999, Course.FILL),
+        (State.FILLING, Type.LIMIT, False, 1000, Course.GIVE_UP),
+        (State.FILLED, Type.LIMIT, False, 0, Course.SETTLE),
+        (State.REJECTED, Type.MARKET, False, 2000, Course.SETTLE),
+        (State.CANCELLED, Type.LIMIT, False, 0, Course.SETTLE),
+        (State.EXPIRED, Type.LIMIT, False, 0, Course.SETTLE),
+        (State.EXPIRED, Type.LIMIT, True, 0, Course.NONE),
     ],
 )
 def test_where_a_driver_takes_an_order(
-    state: State, settled: bool, now: int, expected: Course
+    state: State, kind: Type, settled: bool, now: int, expected: Course
 ) -> None:
-    assert course(replace(order(state), settled=settled), now) is expected
+    assert course(replace(order(state), settled=settled, type=kind), now) is expected
+
+
+@pytest.mark.parametrize(
+    ("side", "market", "expected"),
+    [
+        (Side.BUY, 99, True),
+        (Side.BUY, 100, True),
+        (Side.BUY, 101, False),
+        (Side.SELL, 99, False),
+        (Side.SELL, 100, True),
+        (Side.SELL, 101, True),
+    ],
+)
+def test_the_limit_itself_trades(side: Side, market: int, expected: bool) -> None:
+    assert crosses(side, 100, market) is expected
+
+
+def test_a_buy_holds_its_cost_at_the_limit_and_a_sell_its_units() -> None:
+    buy = replace(order(quantity=10), limit_price="1.11")
+    assert hold_of(buy) == 2
+    assert hold_of(replace(buy, side=Side.SELL)) == 10
 
 
 def test_a_buy_costs_the_cent_it_touches_and_a_sell_pays_whole_cents() -> None:

@@ -111,6 +111,9 @@ class Orders(OrderServiceServicer):
     async def GetOrder(self, request: Any, context: Any) -> order_pb2.Order:
         return order_pb2.Order()
 
+    async def CancelOrder(self, request: Any, context: Any) -> order_pb2.Order:
+        return order_pb2.Order()
+
     async def ListOrders(self, request: Any, context: Any) -> order_pb2.ListOrdersResponse:
         return order_pb2.ListOrdersResponse()
 

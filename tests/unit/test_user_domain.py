@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -13,25 +14,26 @@ from tradewind.inventory.v1.stock_pb2 import Quote
 from tradewind.user.v1.user_pb2 import UpdateProfileRequest
 
 from mesh.runtime.errors import CallError
-from services.user.domain import (
+from services.user.domain.decide import DAY, Batch, Books, Ledger, Limits
+from services.user.domain.ledger import (
     OUTSIDE,
     PLATFORM,
     USD,
     Account,
-    Batch,
     Decision,
     Group,
     Intent,
     Key,
+    Kind,
     Outcome,
     Purpose,
     Transfer,
-    decide,
 )
 from services.user.service.portfolio import portfolio
 from services.user.service.users import changes_of
 
 ANN, BOB = "ann", "bob"
+UNLIMITED = Limits(10**30, 10**30)
 
 
 def ids() -> Iterator[str]:
@@ -55,7 +57,8 @@ def run(
     accounts: Mapping[Key, Account],
     decided: Mapping[str, Decision] | None = None,
 ) -> Batch:
-    return decide(groups, decided or {}, accounts, ids(), 1)
+    books = Books(dict(accounts))
+    return Ledger(books, UNLIMITED, ids(), 1).decide(groups, decided or {})
 
 
 def test_a_refusal_moves_nothing_and_touches_no_neighbour() -> None:
@@ -72,7 +75,7 @@ def test_a_refusal_moves_nothing_and_touches_no_neighbour() -> None:
         Outcome.POSTED,
     ]
     assert batch.answers[1].reason == Reason.INSUFFICIENT_FUNDS
-    assert batch.changed == {Key(ANN, USD): Account(Key(ANN, USD), 0, version=2)}
+    assert batch.changed.accounts == {Key(ANN, USD): Account(Key(ANN, USD), 0, version=2)}
     assert [posting.debit_balance for posting in batch.postings] == [40, 0]
 
 
@@ -119,7 +122,105 @@ def test_more_than_an_account_can_hold_is_refused_without_an_error() -> None:
     deposit = Transfer(OUTSIDE, ANN, USD, 4 * 10**18, Purpose.DEPOSIT)
     batch = run(*(Group(f"g{n}", (deposit,)) for n in range(3)), accounts=cash(ANN, 0))
     assert batch.answers[2].outcome is Outcome.REFUSED
-    assert batch.changed[Key(ANN, USD)].posted == 8 * 10**18
+    assert batch.changed.accounts[Key(ANN, USD)].posted == 8 * 10**18
+
+
+def hold(amount: int, name: str = "h") -> Transfer:
+    return replace(pay(amount), kind=Kind.PENDING, transfer_id=name)
+
+
+def post(amount: int, name: str = "h") -> Transfer:
+    return replace(pay(amount), kind=Kind.POST, pending_id=name)
+
+
+def void(amount: int, name: str = "h") -> Transfer:
+    return replace(pay(amount), kind=Kind.VOID, pending_id=name)
+
+
+def test_what_is_held_cannot_be_spent_and_returns_when_it_is_given_up() -> None:
+    held = run(Group("h", (hold(60),)), Group("g", (pay(50),)), accounts=cash(ANN, 100))
+    assert held.changed.accounts[Key(ANN, USD)] == Account(Key(ANN, USD), 100, 60)
+    assert held.answers[1].reason == Reason.INSUFFICIENT_FUNDS
+    assert (held.postings[0].transfer_id, held.postings[0].debit_seq) == ("h", 0)
+    given_up = run(
+        Group("h", (hold(60),)),
+        Group("v", (void(60),)),
+        Group("g", (pay(100),)),
+        accounts=cash(ANN, 100),
+    )
+    assert given_up.changed.accounts[Key(ANN, USD)] == Account(Key(ANN, USD), 0, 0, 0, 1)
+
+
+def test_a_hold_is_posted_in_part_and_the_rest_returns() -> None:
+    batch = run(Group("h", (hold(60),)), Group("p", (post(45),)), accounts=cash(ANN, 100))
+    assert batch.changed.accounts[Key(ANN, USD)] == Account(Key(ANN, USD), 55, 0, 0, 1)
+    assert batch.postings[1].debit_balance == 55
+
+
+@pytest.mark.parametrize(
+    "second",
+    [post(10), void(60), post(61, "h2"), void(59, "h2"), post(1, "unknown")],
+    ids=["posted again", "voided after", "more than held", "less than held", "unknown"],
+)
+def test_a_hold_is_resolved_once_and_as_it_was_made(second: Transfer) -> None:
+    batch = run(
+        Group("h", (hold(60), hold(60, "h2"))),
+        Group("p", (post(60),)),
+        Group("again", (second,)),
+        accounts=cash(ANN, 200),
+    )
+    assert batch.answers[1].outcome is Outcome.POSTED
+    assert batch.answers[2].reason == Reason.HOLD_NOT_PENDING
+    assert batch.changed.accounts[Key(ANN, USD)].pending_out == 60
+
+
+def test_a_hold_of_other_accounts_is_another_hold() -> None:
+    accounts = cash(ANN, 100) | cash(BOB, 100)
+    foreign = replace(post(10), debit=BOB)
+    batch = run(Group("h", (hold(60),)), Group("p", (foreign,)), accounts=accounts)
+    assert batch.answers[1].reason == Reason.HOLD_NOT_PENDING
+
+
+def test_a_holds_id_is_used_once() -> None:
+    batch = run(Group("h", (hold(10),)), Group("h2", (hold(10),)), accounts=cash(ANN, 100))
+    assert batch.answers[1].reason == Reason.REQUEST_ID_REUSED
+
+
+def test_a_group_that_posts_a_hold_and_is_refused_leaves_the_hold() -> None:
+    batch = run(
+        Group("h", (hold(60),)),
+        Group("g", (post(60), pay(1000))),
+        Group("v", (void(60),)),
+        accounts=cash(ANN, 100),
+    )
+    assert batch.answers[1].reason == Reason.INSUFFICIENT_FUNDS
+    assert batch.answers[2].outcome is Outcome.POSTED
+
+
+def test_a_decision_that_is_told_again_says_so() -> None:
+    batch = run(Group("g", (pay(1),)), Group("g", (pay(1),)), accounts=cash(ANN, 5))
+    assert [answer.exists for answer in batch.answers] == [False, True]
+
+
+def test_a_days_deposits_end_at_the_limit_and_begin_again_at_midnight() -> None:
+    def deposits(*amounts: int) -> list[Group]:
+        return [
+            Group(f"d{n}", (Transfer(OUTSIDE, ANN, USD, each, Purpose.DEPOSIT),))
+            for n, each in enumerate(amounts)
+        ]
+
+    books = Books(cash(ANN, 0))
+    first = Ledger(books, Limits(100, 50), ids(), DAY - 1).decide(deposits(60, 41, 40), {})
+    assert [answer.reason for answer in first.answers] == [0, Reason.DAILY_LIMIT, 0]
+    again = Ledger(books, Limits(100, 50), ids(), DAY - 1).decide(deposits(60), first.decided)
+    assert again.answers[0].outcome is Outcome.POSTED
+    assert not again.changed.days
+    late = [Group("late", (Transfer(OUTSIDE, ANN, USD, 100, Purpose.DEPOSIT),))]
+    assert Ledger(books, Limits(100, 50), ids(), DAY - 1).decide(late, {}).answers[0].reason
+    assert not Ledger(books, Limits(100, 50), ids(), DAY).decide(late, {}).answers[0].reason
+    out = [Group("w", (Transfer(ANN, OUTSIDE, USD, 51, Purpose.WITHDRAWAL),))]
+    refused = Ledger(books, Limits(100, 50), ids(), DAY).decide(out, {}).answers[0]
+    assert refused.reason == Reason.DAILY_LIMIT
 
 
 def test_cost_grows_with_buys_and_falls_in_proportion() -> None:
@@ -156,7 +257,7 @@ def test_any_groups_conserve_value_and_every_account_is_the_sum_of_its_transfers
         for owner in (ANN, BOB)
         for asset in (USD, "BTC")
     }
-    batch = decide(groups, {}, start, ids(), 1)
+    batch = run(*groups, accounts=start)
     sums = {key: account.posted for key, account in start.items()}
     world = dict.fromkeys((USD, "BTC"), 0)
     for posting in batch.postings:
@@ -170,7 +271,7 @@ def test_any_groups_conserve_value_and_every_account_is_the_sum_of_its_transfers
                 sums[key] += signed
             else:
                 world[transfer.asset_id] += signed
-    final = {**start, **batch.changed}
+    final = {**start, **batch.changed.accounts}
     assert {key: account.posted for key, account in final.items()} == sums
     assert all(account.available >= 0 for account in final.values())
     for asset in world:

@@ -10,8 +10,13 @@ from tradewind.order.v1.audit_pb2_grpc import AuditServiceServicer
 from tradewind.order.v1.order_pb2 import Order as OrderMessage
 
 from mesh.runtime.times import MICROSECONDS
-from services.order.domain import Order
+from services.order.domain.order import Order, State
 from services.order.store.reads import OrderReads
+
+
+def _told(state: State) -> State:
+    """An attempt at filling counts as on its way: an auditor asks how long it takes."""
+    return State.PENDING if state is State.FILLING else state
 
 
 def _record(order: Order, now: int) -> OrderRecord:
@@ -21,13 +26,18 @@ def _record(order: Order, now: int) -> OrderRecord:
         request_id=order.request_id,
         asset_id=order.asset_id,
         side=OrderMessage.Side.Name(int(order.side)),
-        state=OrderMessage.State.Name(int(order.state)),
+        state=OrderMessage.State.Name(int(_told(order.state))),
         settled=order.settled,
         attempt_id=order.attempt_id,
         quantity=order.quantity,
         price=order.price,
         total=order.total,
-        age_s=max(0, now - order.created_at) // MICROSECONDS,
+        age_s=max(0, now - order.updated_at) // MICROSECONDS,
+        type=OrderMessage.Type.Name(int(order.type)),
+        hold_id=order.hold_id,
+        hold_amount=order.hold_amount,
+        limit_price=order.limit_price,
+        overdue_s=(now - order.expire_at) // MICROSECONDS if order.expire_at else 0,
     )
 
 

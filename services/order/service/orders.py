@@ -11,16 +11,25 @@ from tradewind.order.v1 import order_pb2
 from tradewind.order.v1.order_pb2_grpc import OrderServiceServicer
 
 from mesh.runtime.context import current_call
-from mesh.runtime.errors import CallError
+from mesh.runtime.errors import CallError, Violation, invalid
 from mesh.runtime.paging import decode_token, encode_token, page_size
-from mesh.runtime.times import bounds
+from mesh.runtime.times import bounds, now_us
 from mesh.telemetry.tracing import current_context
 from services.order.assets import Assets
-from services.order.domain import Order, State
-from services.order.saga import Saga
-from services.order.service.requests import check_kind, new_order
-from services.order.service.views import message, not_found, outcome_pending, rejection
-from services.order.store.reads import OrderReads, Span
+from services.order.domain.order import Order, Side, State
+from services.order.domain.transitions import Cancelled
+from services.order.saga.driver import Run, Saga
+from services.order.service.requests import check_kind, expiry_violation, new_order
+from services.order.service.views import (
+    history,
+    message,
+    not_found,
+    not_open,
+    outcome_pending,
+    rejection,
+    shown,
+)
+from services.order.store.reads import OrderReads, Wanted
 
 MARGIN_S = 0.1
 """How long before the call's deadline a caller is told that the outcome is pending."""
@@ -48,10 +57,10 @@ class OrderService(OrderServiceServicer):
                 of a rejected order, or ORDER_OUTCOME_PENDING.
         """
         check_kind(request)
-        call = current_call()
-        order = new_order(request, call.subject, await self._assets.scales(request.asset_id))
-        run = self._saga.place(order, current_context())
-        accepted = await asyncio.shield(run.accepted)
+        call, now = current_call(), now_us()
+        scales = await self._assets.scales(request.asset_id)
+        order = new_order(request, call.subject, scales, now)
+        accepted = await self._accept(order, expiry_violation(order, now))
         if accepted.fingerprint != order.fingerprint:
             raise CallError(
                 Reason.REQUEST_ID_REUSED,
@@ -62,6 +71,18 @@ class OrderService(OrderServiceServicer):
         if decided.state is State.REJECTED:
             raise rejection(decided)
         return message(decided)
+
+    async def _accept(self, order: Order, violation: Violation | None) -> Order:
+        """The order under its request id; a new one unless it breaks a rule of time.
+
+        A repeat may come when the time it names is over: it gets its order still.
+        """
+        if violation is None:
+            return await asyncio.shield(self._saga.place(order, current_context()).accepted)
+        found = await self._reads.by_request(order.user_id, order.request_id)
+        if found is None:
+            raise invalid(violation)
+        return found
 
     async def _outcome(self, order: Order, until: float) -> Order:
         """The order once it is decided; ORDER_OUTCOME_PENDING when that is not known in time."""
@@ -86,12 +107,45 @@ class OrderService(OrderServiceServicer):
             order = await self._reads.one(order.order_id) or order
         return order
 
-    async def GetOrder(self, request: order_pb2.GetOrderRequest, _: object) -> order_pb2.Order:
-        """One of the caller's orders; ORDER_NOT_FOUND, also for somebody else's."""
-        order = await self._reads.one(request.order_id)
+    async def _own(self, order_id: str) -> Order:
+        order = await self._reads.one(order_id)
         if order is None or order.user_id != current_call().subject:
             raise not_found()
+        return order
+
+    async def GetOrder(self, request: order_pb2.GetOrderRequest, _: object) -> order_pb2.Order:
+        """One of the caller's orders; ORDER_NOT_FOUND, also for somebody else's."""
+        order = await self._own(request.order_id)
+        found = message(order)
+        found.history.extend(history(await self._reads.events(order.order_id)))
+        return found
+
+    async def CancelOrder(
+        self, request: order_pb2.CancelOrderRequest, _: object
+    ) -> order_pb2.Order:
+        """Cancels an open order; ORDER_NOT_FOUND, ORDER_NOT_OPEN."""
+        order = await self._own(request.order_id)
+        if order.state is State.OPEN:
+            order = await self._cancel(order)
+        if order.state is not State.CANCELLED:
+            raise not_open(order)
         return message(order)
+
+    async def _cancel(self, order: Order) -> Order:
+        """The order after the attempt to cancel it; what it held has returned, if in time."""
+        run = self._saga.change(order, Cancelled(), order.updated_at)
+        if run is None:
+            return await self._reads.one(order.order_id) or order
+        changed = await asyncio.shield(run.accepted)
+        await self._settled(run)
+        return changed
+
+    async def _settled(self, run: Run) -> None:
+        try:
+            async with asyncio.timeout(current_call().deadline - MARGIN_S - time.monotonic()):
+                await run.ended.wait()
+        except TimeoutError:
+            return  # It is cancelled all the same; the sweeper gives the hold back.
 
     async def ListOrders(
         self, request: order_pb2.ListOrdersRequest, _: object
@@ -99,11 +153,32 @@ class OrderService(OrderServiceServicer):
         """The caller's orders, newest first."""
         subject = current_call().subject
         since, until = bounds(request)
-        query = ("orders", subject, since, until)
+        filters = (int(request.state), request.asset_id, int(request.side))
+        query = ("orders", subject, since, until, *filters)
         before = decode_token(request.page_token, str, *query) if request.page_token else _NEWEST
+        wanted = Wanted(since, until, before, _states(request), request.asset_id, _side(request))
         size = page_size(request.page_size)
-        found = await self._reads.page(subject, Span(since, until, before), size + 1)
+        found = await self._reads.page(subject, wanted, size + 1)
         more = encode_token(found[size - 1].order_id, *query) if len(found) > size else ""
         return order_pb2.ListOrdersResponse(
             orders=[message(order) for order in found[:size]], next_page_token=more
         )
+
+
+def _states(request: order_pb2.ListOrdersRequest) -> tuple[State, ...]:
+    wanted = int(request.state)
+    if not wanted:
+        return ()
+    found = tuple(state for state in State if int(shown(state)) == wanted)
+    if not found:
+        raise invalid(Violation("state", "must be a known state"))
+    return found
+
+
+def _side(request: order_pb2.ListOrdersRequest) -> Side | None:
+    if not request.side:
+        return None
+    try:
+        return Side(int(request.side))
+    except ValueError as error:
+        raise invalid(Violation("side", "must be BUY or SELL")) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import grpc
 from tradewind.api.v1.reason_pb2 import Reason
 from tradewind.order.v1 import order_pb2
@@ -9,7 +11,8 @@ from tradewind.order.v1 import order_pb2
 from mesh.runtime.decimals import CENTS_SCALE, to_text
 from mesh.runtime.errors import CallError
 from mesh.runtime.times import timestamp
-from services.order.domain import Order, State
+from services.order.domain.order import Order, State
+from services.order.store.reads import Event
 
 _WORDS = {
     Reason.INSUFFICIENT_FUNDS: "There is not enough cash available for the order.",
@@ -26,6 +29,27 @@ _WORDS = {
 }
 
 
+def shown(state: State) -> State:
+    """A state as its customer sees it: an attempt at filling shows as OPEN."""
+    return State.OPEN if state is State.FILLING else state
+
+
+def history(events: Sequence[Event]) -> list[order_pb2.OrderEvent]:
+    """How an order came to its state; attempts that came to nothing are left out."""
+    made: list[order_pb2.OrderEvent] = []
+    for event in events:
+        state = order_pb2.Order.State.Name(int(shown(event.state)))
+        found = order_pb2.OrderEvent(
+            state=state,
+            reason=event.reason or None,
+            time=timestamp(event.created_at),
+            trace_id=event.trace_id,
+        )
+        if not made or made[-1].state != found.state:
+            made.append(found)
+    return made
+
+
 def message(order: Order) -> order_pb2.Order:
     """An order as its customer sees it."""
     filled = order.state is State.FILLED
@@ -36,7 +60,7 @@ def message(order: Order) -> order_pb2.Order:
         asset_id=order.asset_id,
         side=order_pb2.Order.Side.Name(int(order.side)),
         type=order_pb2.Order.Type.Name(int(order.type)),
-        state=order_pb2.Order.State.Name(int(order.state)),
+        state=order_pb2.Order.State.Name(int(shown(order.state))),
         quantity=to_text(order.quantity, order.quantity_scale),
         filled_quantity=to_text(order.quantity if filled else 0, order.quantity_scale),
         average_price=order.price if filled else None,
@@ -44,6 +68,8 @@ def message(order: Order) -> order_pb2.Order:
         reject_reason=order.reason if rejected else None,
         max_price=order.max_price or None,
         min_price=order.min_price or None,
+        limit_price=order.limit_price or None,
+        expire_time=timestamp(order.expire_at) if order.expire_at else None,
         create_time=timestamp(order.created_at),
         update_time=timestamp(order.updated_at),
     )
@@ -65,6 +91,15 @@ def outcome_pending(order_id: str, code: grpc.StatusCode) -> CallError:
         retry_after_s=1,
         code=code,
     )
+
+
+def not_open(order: Order) -> CallError:
+    """The refusal to cancel an order that does not rest any more."""
+    if order.state is State.FILLING:
+        words = "The order is being filled."
+    else:
+        words = f"The order is {order.state.name} and cannot be cancelled."
+    return CallError(Reason.ORDER_NOT_OPEN, words, metadata={"orderId": order.order_id})
 
 
 def not_found() -> CallError:

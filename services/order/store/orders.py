@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import bindparam, insert, select, tuple_, update
@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from mesh.runtime.database import Database
 from mesh.runtime.times import MICROSECONDS
 from mesh.telemetry.tracing import trace_id_of
-from services.order.domain import Decision, Order, State, decided
+from services.order.domain.order import FINAL, Order
+from services.order.domain.transitions import Decision, decided
 from services.order.store.tables import (
     ORDER,
     UNSETTLED,
@@ -30,22 +31,37 @@ _BY_ID = (
     .where(orders.c.order_id.in_(bindparam("ids", expanding=True)))
     .order_by(orders.c.order_id)
 )
-_DECIDED = ("state", "price", "total", "reason", "revision", "updated_at")
+_DECIDED = (
+    "state",
+    "attempt_id",
+    "attempt_until",
+    "attempts",
+    "retry_at",
+    "price",
+    "total",
+    "reason",
+    "revision",
+    "updated_at",
+)
 _ADD_EVENTS = insert(order_events)
 _DECIDE = (
     update(orders)
     .where(orders.c.order_id == bindparam("key"), orders.c.revision == bindparam("read_revision"))
-    .values({name: bindparam(f"new_{name}") for name in _DECIDED})
+    .values(
+        {name: bindparam(f"new_{name}") for name in _DECIDED}
+        # Whoever decides goes on from there.
+        | {"leased_until": bindparam("lease")}
+    )
 )
 _SETTLE = (
     update(orders)
     .where(
         orders.c.order_id.in_(bindparam("ids", expanding=True)),
-        orders.c.state.in_([int(State.FILLED), int(State.REJECTED)]),
+        orders.c.state.in_(sorted(int(state) for state in FINAL)),
     )
     .values(settled=True)
 )
-_FREE = (
+FREE = (
     select(*ORDER)
     .where(UNSETTLED, orders.c.leased_until <= bindparam("now"))
     .order_by(orders.c.leased_until)
@@ -56,6 +72,9 @@ _LEASE = (
     .where(orders.c.order_id.in_(bindparam("ids", expanding=True)))
     .values(leased_until=bindparam("until"))
 )
+
+
+Clock = Callable[[AsyncConnection], Awaitable[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,28 +97,37 @@ class Claim:
 class OrderStore:
     """Writes orders."""
 
-    def __init__(self, database: Database, *, attempt_s: float, lease_s: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        attempt_s: float,
+        lease_s: float,
+        clock: Clock | None = None,
+    ) -> None:
         """Prepares statements.
 
         Args:
             database: the service's own.
             attempt_s: how long an attempt goes forward.
             lease_s: how long a driver has an order to itself.
+            clock: tells microseconds since 1970; the database's own unless a test has another.
         """
         self._database = database
+        self._now = clock or database.now
         self._attempt = int(attempt_s * MICROSECONDS)
         self._lease = int(lease_s * MICROSECONDS)
         self._add = database.insert(orders).on_conflict_do_nothing(
             index_elements=["user_id", "request_id"]
         )
         self._lock = database.locked(_BY_ID)
-        self._free = database.locked(_FREE, skip_locked=True)
+        self._free = database.locked(FREE, skip_locked=True)
 
     async def create(self, batch: Sequence[Order]) -> list[Order]:
         """Stores new orders; answers for each the one order of its customer and request id."""
 
         async def work(connection: AsyncConnection) -> list[Order]:
-            now = await self._database.now(connection)
+            now = await self._now(connection)
             times = {"created_at": now, "updated_at": now, "attempt_until": now + self._attempt}
             # In the order of the unique index, so that replicas cannot deadlock on it.
             lined_up = sorted(batch, key=_request_of)
@@ -118,13 +146,13 @@ class OrderStore:
         return await self._database.transact(work)
 
     async def decide(self, batch: Sequence[Verdict]) -> list[Order]:
-        """Takes orders to FILLED or REJECTED, each once; answers them as they are then."""
+        """Takes orders from state to state, where they still can; answers them as they are then."""
 
         async def work(connection: AsyncConnection) -> list[Order]:
             ids = sorted({verdict.order.order_id for verdict in batch})
             rows = await connection.execute(self._lock, {"ids": ids})
             book = {order.order_id: order for order in map(order_of, rows)}
-            now = await self._database.now(connection)
+            now = await self._now(connection)
             changes: list[dict[str, object]] = []
             events: list[dict[str, object]] = []
             for verdict in batch:
@@ -133,7 +161,7 @@ class OrderStore:
                 if after is None:
                     continue
                 book[after.order_id] = after
-                changes.append(_change(before, after))
+                changes.append(_change(before, after) | {"lease": now + self._lease})
                 events.append(event_of(after, verdict.trace_id))
             if changes:
                 await connection.execute(_DECIDE, changes)
@@ -156,7 +184,7 @@ class OrderStore:
         """Leases unsettled orders whose driver has gone, the longest forgotten first."""
 
         async def work(connection: AsyncConnection) -> Claim:
-            now = await self._database.now(connection)
+            now = await self._now(connection)
             rows = await connection.execute(self._free, {"now": now, "most": most})
             found = tuple(map(order_of, rows))
             if found:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, String, Table, text
 
-from services.order.domain import Order, Side, State, Type
+from services.order.domain.order import Order, Side, State, Type
 
 metadata = MetaData()
 
@@ -25,10 +25,17 @@ orders = Table(
     Column("quantity_scale", Integer),
     Column("max_price", String(40)),
     Column("min_price", String(40)),
+    Column("limit_price", String(40)),
+    Column("limit_units", BigInteger),
+    Column("hold_id", String(36)),
+    Column("hold_amount", BigInteger),
+    Column("expire_at", BigInteger),
     Column("state", Integer),
     Column("settled", Boolean),
     Column("attempt_id", String(36)),
     Column("attempt_until", BigInteger),
+    Column("attempts", Integer),
+    Column("retry_at", BigInteger),
     Column("price", String(40)),
     Column("total", BigInteger),
     Column("reason", Integer),
@@ -54,8 +61,10 @@ FIELDS = tuple(field.name for field in fields(Order))
 ORDER = tuple(orders.c[name] for name in FIELDS)
 """The columns of an `Order`."""
 
-UNSETTLED = ~orders.c.settled
-"""The condition of the partial index that the sweeper reads."""
+UNSETTLED = text("NOT settled AND state <> 4")
+"""Orders on their way, in the very words of the partial index that the sweeper reads."""
+OPEN = text("state = 4")
+"""Orders that rest, in the very words of the partial indexes on them."""
 
 
 def order_of(row: Any) -> Order:

@@ -27,7 +27,8 @@ from mesh.runtime.decimals import CENTS_SCALE, to_text, to_units
 from mesh.runtime.errors import CallError
 from mesh.runtime.paging import decode_token, encode_token, page_size
 from mesh.runtime.times import bounds, timestamp
-from services.user.domain import (
+from services.user.domain.decide import Limits
+from services.user.domain.ledger import (
     OUTSIDE,
     USD,
     Account,
@@ -62,13 +63,19 @@ def _movement(posting: Posting, subject: str) -> Movement:
     )
 
 
-def _refused(settled: Settled) -> CallError:
-    """Why cash did not move."""
+def _refused(settled: Settled, limit: int | None) -> CallError:
+    """Why cash did not move; `limit` is the day's, in cents."""
     match settled.decision.reason:
         case Reason.USER_NOT_FOUND:
             return user_not_found()
         case Reason.INSUFFICIENT_FUNDS:
             return CallError(Reason.INSUFFICIENT_FUNDS, "There is not enough cash available.")
+        case Reason.DAILY_LIMIT:
+            return CallError(
+                Reason.DAILY_LIMIT,
+                "The amount would take the day's total above its limit.",
+                metadata={"dailyLimit": to_text(limit or 0, CENTS_SCALE)},
+            )
         case reason:
             return CallError(reason, "The amount is more than the account can take.")
 
@@ -77,9 +84,14 @@ class AccountService(AccountServiceServicer):
     """Handlers of `AccountService`; each acts on the caller's own accounts."""
 
     def __init__(
-        self, store: AccountStore, ledger: Batcher[Group, Settled], quotes: Quotes
+        self,
+        store: AccountStore,
+        ledger: Batcher[Group, Settled],
+        quotes: Quotes,
+        limits: Limits,
     ) -> None:
         self._store = store
+        self._limits = limits
         self._ledger = ledger
         self._quotes = quotes
 
@@ -96,7 +108,7 @@ class AccountService(AccountServiceServicer):
         )
 
     async def Deposit(self, request: DepositRequest, _: object) -> Transaction:
-        """Puts cash in; USER_NOT_FOUND, REQUEST_ID_REUSED."""
+        """Puts cash in; DAILY_LIMIT, USER_NOT_FOUND, REQUEST_ID_REUSED."""
         subject = current_call().subject
         cents = to_units(request.amount, CENTS_SCALE)
         return await self._move_cash(
@@ -105,7 +117,7 @@ class AccountService(AccountServiceServicer):
         )
 
     async def Withdraw(self, request: WithdrawRequest, _: object) -> Transaction:
-        """Takes cash out; INSUFFICIENT_FUNDS, USER_NOT_FOUND, REQUEST_ID_REUSED."""
+        """Takes cash out; INSUFFICIENT_FUNDS, DAILY_LIMIT, USER_NOT_FOUND, REQUEST_ID_REUSED."""
         subject = current_call().subject
         cents = to_units(request.amount, CENTS_SCALE)
         return await self._move_cash(
@@ -125,7 +137,7 @@ class AccountService(AccountServiceServicer):
                     Reason.REQUEST_ID_REUSED, "The request id was used for another amount."
                 )
             case _:
-                raise _refused(settled)
+                raise _refused(settled, self._limits.of(transfer.purpose))
 
     async def ListTransactions(
         self, request: ListTransactionsRequest, _: object

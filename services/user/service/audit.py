@@ -11,11 +11,13 @@ from tradewind.user.v1.audit_pb2 import (
     AuditRequest,
     AuditResponse,
     GroupRecord,
+    HoldRecord,
     TransferRecord,
 )
 from tradewind.user.v1.audit_pb2_grpc import AuditServiceServicer
 from tradewind.user.v1.ledger_pb2 import AccountKey, Transfer
 
+from services.user.domain.ledger import Kind
 from services.user.store.audit import AuditStore
 
 
@@ -30,6 +32,8 @@ def _transfer(row: Any) -> TransferRecord:
             purpose=row.purpose,
             reference=row.reference,
             cost=row.cost,
+            kind=row.kind,
+            pending_id=row.pending_id or "",
         ),
         debit_seq=row.debit_seq,
         debit_balance=row.debit_balance,
@@ -44,6 +48,21 @@ def _account(row: Any) -> AccountRecord:
         posted=row.posted,
         pending_out=row.pending_out,
         version=row.version,
+        cost=row.cost,
+    )
+
+
+def _hold(row: Any) -> HoldRecord:
+    posted = row.posted if row.resolution == Kind.POST else 0
+    return HoldRecord(
+        hold_id=row.transfer_id,
+        group_id=row.group_id,
+        key=AccountKey(owner=row.debit_owner, asset_id=row.asset_id),
+        amount=row.amount,
+        reference=row.reference,
+        resolution=Transfer.Kind.Name(row.resolution or 0),
+        resolved_by=row.resolved_by or "",
+        posted=posted,
     )
 
 
@@ -59,6 +78,8 @@ def _message(table: str, rows: Sequence[Any]) -> AuditResponse:
             )
         case "transfers":
             return AuditResponse(transfers=[_transfer(row) for row in rows])
+        case "holds":
+            return AuditResponse(holds=[_hold(row) for row in rows])
         case other:
             raise ValueError(f"no table {other} is audited")
 
@@ -70,7 +91,7 @@ class AuditService(AuditServiceServicer):
         self._store = store
 
     async def Audit(self, request: AuditRequest, _: object) -> AsyncIterator[AuditResponse]:
-        """Users, accounts, groups, transfers, of one snapshot."""
+        """Users, accounts, groups, transfers, holds, of one snapshot."""
         # Closed here, not by the collector: the snapshot holds a connection.
         async with aclosing(self._store.parts()) as parts:
             async for table, rows in parts:

@@ -18,7 +18,15 @@ from tradewind.user.v1.ledger_pb2_grpc import LedgerServiceServicer
 
 from mesh.runtime.batch import Batcher
 from mesh.runtime.errors import Violation, invalid
-from services.user.domain import Decision, Group, Intent, Purpose, Transfer
+from services.user.domain.ledger import (
+    Decision,
+    Group,
+    Intent,
+    Kind,
+    Purpose,
+    Transfer,
+    is_customer,
+)
 from services.user.store.ledger import Settled
 
 _KNOWN_PURPOSES = frozenset(int(purpose) for purpose in Purpose)
@@ -32,7 +40,27 @@ def _violation(message: TransferMessage, path: str) -> Violation | None:
         return Violation(f"{path}.credit.owner", "must differ from the owner of debit")
     if message.purpose not in _KNOWN_PURPOSES:
         return Violation(f"{path}.purpose", "must be a known purpose")
+    return _kind_violation(message, path)
+
+
+def _kind_violation(message: TransferMessage, path: str) -> Violation | None:
+    kind = _kind(message)
+    if kind is None:
+        return Violation(f"{path}.kind", "must be a known kind")
+    if (kind is Kind.PENDING) != bool(message.transfer_id):
+        return Violation(f"{path}.transferId", "is for PENDING, which needs it")
+    if (kind in (Kind.POST, Kind.VOID)) != bool(message.pending_id):
+        return Violation(f"{path}.pendingId", "is for POST and VOID, which need it")
+    if kind is not Kind.POSTED and not is_customer(message.debit.owner):
+        return Violation(f"{path}.debit.owner", "must be a customer where something is held")
     return None
+
+
+def _kind(message: TransferMessage) -> Kind | None:
+    try:
+        return Kind(int(message.kind)) if message.kind else Kind.POSTED
+    except ValueError:
+        return None
 
 
 def _group(message: TransferGroup) -> Group:
@@ -45,6 +73,9 @@ def _group(message: TransferGroup) -> Group:
             purpose=Purpose(transfer.purpose),
             reference=transfer.reference,
             cost=transfer.cost,
+            kind=_kind(transfer) or Kind.POSTED,
+            transfer_id=transfer.transfer_id,
+            pending_id=transfer.pending_id,
         )
         for transfer in message.transfers
     )
@@ -56,6 +87,7 @@ def _message(decision: Decision) -> GroupDecision:
         group_id=decision.group_id,
         outcome=GroupDecision.Outcome.Name(int(decision.outcome)),
         reason=decision.reason,
+        exists=decision.exists,
     )
 
 

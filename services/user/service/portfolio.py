@@ -10,7 +10,7 @@ from tradewind.inventory.v1.stock_pb2 import Quote
 from tradewind.user.v1.account_pb2 import Holding, Portfolio
 
 from mesh.runtime.decimals import CENTS_SCALE, to_text, value_in_cents
-from services.user.domain import USD, Account
+from services.user.domain.ledger import USD, Account
 
 SHARE_SCALE = 4
 

@@ -8,7 +8,7 @@ from tradewind.user.v1.account_pb2 import Transaction
 from mesh.runtime.decimals import to_text
 from mesh.runtime.errors import CallError
 from mesh.runtime.times import timestamp
-from services.user.domain import Purpose
+from services.user.domain.ledger import Purpose
 from services.user.store.accounts import Movement
 
 

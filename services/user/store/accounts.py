@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, literal, select, union_all
 
 from mesh.runtime.database import Database
-from services.user.domain import USD, Account, Key, Purpose
+from services.user.domain.ledger import USD, Account, Key, Purpose
 from services.user.store.tables import accounts, transfers
 
 _ONE = select(accounts).where(
@@ -45,6 +45,8 @@ def _side(owner: Any, seq: Any, balance: Any, sign: int) -> Select[Any]:
             owner == bindparam("owner"),
             transfers.c.asset_id == bindparam("asset_id"),
             seq < bindparam("before"),
+            # 0 where no balance moved: holds, and their voids.
+            seq > 0,
             transfers.c.created_at >= bindparam("since"),
             transfers.c.created_at < bindparam("until"),
         )

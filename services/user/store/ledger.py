@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,20 +12,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from mesh.runtime.database import Database
 from mesh.runtime.ids import new_id
 from mesh.runtime.times import now_us
-from services.user.domain import (
+from services.user.domain.decide import Batch, Books, Ledger, Limits, day_of
+from services.user.domain.ledger import (
     Account,
-    Batch,
+    Day,
     Decision,
     Group,
+    Hold,
     Intent,
     Key,
+    Kind,
     Outcome,
     Posting,
     Purpose,
     Transfer,
-    decide,
 )
-from services.user.store.tables import accounts, groups, transfers, users
+from services.user.store.tables import accounts, days, groups, transfers, users
 
 _KNOWN_USERS = select(users.c.user_id).where(
     users.c.user_id.in_(bindparam("owners", expanding=True))
@@ -39,6 +41,20 @@ _ACCOUNTS = (
     select(accounts)
     .where(tuple_(accounts.c.owner, accounts.c.asset_id).in_(bindparam("keys", expanding=True)))
     .order_by(accounts.c.owner, accounts.c.asset_id)
+)
+_resolutions = transfers.alias("resolutions")
+_HOLDS = (
+    select(transfers, _resolutions.c.transfer_id.label("resolution_id"))
+    .join_from(
+        transfers,
+        _resolutions,
+        _resolutions.c.pending_id == transfers.c.transfer_id,
+        isouter=True,
+    )
+    .where(transfers.c.transfer_id.in_(bindparam("ids", expanding=True)))
+)
+_DAYS = select(days).where(
+    tuple_(days.c.owner, days.c.day, days.c.purpose).in_(bindparam("keys", expanding=True))
 )
 _POSTINGS = (
     select(transfers)
@@ -54,7 +70,12 @@ _FORGET = delete(groups).where(groups.c.group_id.in_(bindparam("ids", expanding=
 _CHANGE = (
     update(accounts)
     .where(accounts.c.owner == bindparam("of_owner"), accounts.c.asset_id == bindparam("of_asset"))
-    .values({name: bindparam(name) for name in ("posted", "cost", "version", "updated_at")})
+    .values(
+        {
+            name: bindparam(name)
+            for name in ("posted", "pending_out", "cost", "version", "updated_at")
+        }
+    )
 )
 _POST = insert(transfers)
 
@@ -77,6 +98,8 @@ def posting_of(row: Any) -> Posting:
         purpose=Purpose(row.purpose),
         reference=row.reference,
         cost=row.cost,
+        kind=Kind(row.kind),
+        pending_id=row.pending_id or "",
     )
     return Posting(
         transfer_id=row.transfer_id,
@@ -102,6 +125,8 @@ def _row_of(posting: Posting) -> dict[str, object]:
         "purpose": int(transfer.purpose),
         "reference": transfer.reference,
         "cost": transfer.cost,
+        "kind": int(transfer.kind),
+        "pending_id": transfer.pending_id or None,
         "debit_seq": posting.debit_seq,
         "debit_balance": posting.debit_balance,
         "credit_seq": posting.credit_seq,
@@ -118,8 +143,23 @@ def _ids() -> Iterator[str]:
 class LedgerStore:
     """Decides groups against the database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, limits: Limits, clock: Callable[[], int] = now_us
+    ) -> None:
+        """Prepares statements.
+
+        Args:
+            database: the service's own.
+            limits: of each customer and UTC day.
+            clock: microseconds since 1970.
+        """
         self._database = database
+        self._limits = limits
+        self._clock = clock
+        insert_day = database.insert(days)
+        self._save_days = insert_day.on_conflict_do_update(
+            index_elements=["owner", "day", "purpose"], set_={"total": insert_day.excluded.total}
+        )
         self._claim_groups = database.insert(groups).on_conflict_do_nothing()
         self._open_accounts = database.insert(accounts).on_conflict_do_nothing()
         self._lock_groups = database.locked(_GROUPS)
@@ -133,10 +173,17 @@ class LedgerStore:
         """
 
         async def work(connection: AsyncConnection) -> list[Settled | Exception]:
-            now = now_us()
+            now = self._clock()
             decided = await self._claim(connection, batch, now)
-            rows = await self._lock(connection, batch, decided, now)
-            result = decide(batch, decided, rows, _ids(), now)
+            fresh = [
+                each for group in batch if group.group_id not in decided for each in group.transfers
+            ]
+            books = Books(
+                await self._lock(connection, fresh, now),
+                await self._holds(connection, fresh),
+                await self._days(connection, fresh, now),
+            )
+            result = Ledger(books, self._limits, _ids(), now).decide(batch, decided)
             await self._save(connection, batch, decided, result, now)
             shown = await self._shown(connection, batch, result)
             return [
@@ -167,18 +214,11 @@ class LedgerStore:
     async def _lock(
         self,
         connection: AsyncConnection,
-        batch: Sequence[Group],
-        decided: dict[str, Decision],
+        fresh: Sequence[Transfer],
         now: int,
     ) -> dict[Key, Account]:
-        """Opens and locks the known users' accounts that undecided groups touch, in key order."""
-        keys = {
-            key
-            for group in batch
-            if group.group_id not in decided
-            for transfer in group.transfers
-            for key in transfer.accounts()
-        }
+        """Opens and locks the known users' accounts that transfers touch, in key order."""
+        keys = {key for transfer in fresh for key in transfer.accounts()}
         if not keys:
             return {}
         owners = sorted({key.owner for key in keys})
@@ -201,6 +241,37 @@ class LedgerStore:
             for row in rows
         )
         return {account.key: account for account in found}
+
+    async def _holds(
+        self, connection: AsyncConnection, fresh: Sequence[Transfer]
+    ) -> dict[str, Hold]:
+        """The holds that transfers make or resolve; their accounts are locked already."""
+        ids = sorted({transfer.hold_id for transfer in fresh if transfer.hold_id})
+        if not ids:
+            return {}
+        rows = await connection.execute(_HOLDS, {"ids": ids})
+        return {
+            row.transfer_id: Hold(
+                row.debit_owner,
+                row.credit_owner,
+                row.asset_id,
+                row.amount,
+                resolved=row.resolution_id is not None or row.kind != Kind.PENDING,
+            )
+            for row in rows
+        }
+
+    async def _days(
+        self, connection: AsyncConnection, fresh: Iterable[Transfer], now: int
+    ) -> dict[Day, int]:
+        """What customers have moved in and out today; their accounts are locked already."""
+        keys = {day for transfer in fresh if (day := day_of(transfer, now)) is not None}
+        if not keys:
+            return {}
+        rows = await connection.execute(
+            _DAYS, {"keys": sorted((key.owner, key.day, int(key.purpose)) for key in keys)}
+        )
+        return {Day(row.owner, row.day, Purpose(row.purpose)): row.total for row in rows}
 
     async def _save(
         self,
@@ -228,7 +299,7 @@ class LedgerStore:
             )
         if result.postings:
             await connection.execute(_POST, [_row_of(posting) for posting in result.postings])
-        if result.changed:
+        if result.changed.accounts:
             await connection.execute(
                 _CHANGE,
                 [
@@ -236,11 +307,26 @@ class LedgerStore:
                         "of_owner": key.owner,
                         "of_asset": key.asset_id,
                         "posted": account.posted,
+                        "pending_out": account.pending_out,
                         "cost": account.cost,
                         "version": account.version,
                         "updated_at": now,
                     }
-                    for key, account in result.changed.items()
+                    for key, account in result.changed.accounts.items()
+                ],
+            )
+
+        if result.changed.days:
+            await connection.execute(
+                self._save_days,
+                [
+                    {
+                        "owner": day.owner,
+                        "day": day.day,
+                        "purpose": int(day.purpose),
+                        "total": cents,
+                    }
+                    for day, cents in result.changed.days.items()
                 ],
             )
 

@@ -60,5 +60,16 @@ transfers = Table(
     Column("debit_balance", BigInteger),
     Column("credit_seq", BigInteger),
     Column("credit_balance", BigInteger),
+    Column("kind", Integer),
+    Column("pending_id", String(36)),
     Column("created_at", BigInteger),
+)
+
+days = Table(
+    "days",
+    metadata,
+    Column("owner", String(36), primary_key=True),
+    Column("day", Integer, primary_key=True),
+    Column("purpose", Integer, primary_key=True),
+    Column("total", BigInteger),
 )

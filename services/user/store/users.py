@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from mesh.runtime.database import Database
 from mesh.runtime.ids import fingerprint
 from mesh.runtime.times import now_us
-from services.user.domain import USD
+from services.user.domain.ledger import USD
 from services.user.store.tables import accounts, users
 
 _ONE = select(users).where(users.c.user_id == bindparam("user_id"))

@@ -34,6 +34,9 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ASSET_HALTED: _ClassVar[Reason]
     REQUEST_ID_REUSED: _ClassVar[Reason]
     NOT_FILLED_IN_TIME: _ClassVar[Reason]
+    DAILY_LIMIT: _ClassVar[Reason]
+    ORDER_NOT_OPEN: _ClassVar[Reason]
+    HOLD_NOT_PENDING: _ClassVar[Reason]
     RATE_LIMITED: _ClassVar[Reason]
     SERVICE_UNAVAILABLE: _ClassVar[Reason]
     DEADLINE_EXCEEDED: _ClassVar[Reason]
@@ -69,6 +72,9 @@ AMOUNT_TOO_SMALL: Reason
 ASSET_HALTED: Reason
 REQUEST_ID_REUSED: Reason
 NOT_FILLED_IN_TIME: Reason
+DAILY_LIMIT: Reason
+ORDER_NOT_OPEN: Reason
+HOLD_NOT_PENDING: Reason
 RATE_LIMITED: Reason
 SERVICE_UNAVAILABLE: Reason
 DEADLINE_EXCEEDED: Reason

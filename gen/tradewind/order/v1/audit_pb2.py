@@ -26,7 +26,7 @@ from tradewind.api.v1 import options_pb2 as tradewind_dot_api_dot_v1_dot_options
 from tradewind.order.v1 import order_pb2 as tradewind_dot_order_dot_v1_dot_order__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etradewind/order/v1/audit.proto\x12\x12tradewind.order.v1\x1a\x1etradewind/api/v1/options.proto\x1a\x1etradewind/order/v1/order.proto\"\x0e\n\x0c\x41uditRequest\"H\n\rAuditResponse\x12\x37\n\x06orders\x18\x01 \x03(\x0b\x32\x1f.tradewind.order.v1.OrderRecordR\x06orders\"\xfc\x02\n\x0bOrderRecord\x12\x19\n\x08order_id\x18\x01 \x01(\tR\x07orderId\x12\x17\n\x07user_id\x18\x02 \x01(\tR\x06userId\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\x12\x19\n\x08\x61sset_id\x18\x04 \x01(\tR\x07\x61ssetId\x12\x32\n\x04side\x18\x05 \x01(\x0e\x32\x1e.tradewind.order.v1.Order.SideR\x04side\x12\x35\n\x05state\x18\x06 \x01(\x0e\x32\x1f.tradewind.order.v1.Order.StateR\x05state\x12\x18\n\x07settled\x18\x07 \x01(\x08R\x07settled\x12\x1d\n\nattempt_id\x18\x08 \x01(\tR\tattemptId\x12\x1a\n\x08quantity\x18\t \x01(\x03R\x08quantity\x12\x14\n\x05price\x18\n \x01(\tR\x05price\x12\x14\n\x05total\x18\x0b \x01(\x03R\x05total\x12\x13\n\x05\x61ge_s\x18\x0c \x01(\x03R\x04\x61geS2t\n\x0c\x41uditService\x12\x64\n\x05\x41udit\x12 .tradewind.order.v1.AuditRequest\x1a!.tradewind.order.v1.AuditResponse\"\x14\x90\x02\x01\xea\xe0\x18\r\x08\x04\x12\x03\x63li\x1a\x02\x08x \x04\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etradewind/order/v1/audit.proto\x12\x12tradewind.order.v1\x1a\x1etradewind/api/v1/options.proto\x1a\x1etradewind/order/v1/order.proto\"\x0e\n\x0c\x41uditRequest\"H\n\rAuditResponse\x12\x37\n\x06orders\x18\x01 \x03(\x0b\x32\x1f.tradewind.order.v1.OrderRecordR\x06orders\"\xa8\x04\n\x0bOrderRecord\x12\x19\n\x08order_id\x18\x01 \x01(\tR\x07orderId\x12\x17\n\x07user_id\x18\x02 \x01(\tR\x06userId\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\x12\x19\n\x08\x61sset_id\x18\x04 \x01(\tR\x07\x61ssetId\x12\x32\n\x04side\x18\x05 \x01(\x0e\x32\x1e.tradewind.order.v1.Order.SideR\x04side\x12\x35\n\x05state\x18\x06 \x01(\x0e\x32\x1f.tradewind.order.v1.Order.StateR\x05state\x12\x18\n\x07settled\x18\x07 \x01(\x08R\x07settled\x12\x1d\n\nattempt_id\x18\x08 \x01(\tR\tattemptId\x12\x1a\n\x08quantity\x18\t \x01(\x03R\x08quantity\x12\x14\n\x05price\x18\n \x01(\tR\x05price\x12\x14\n\x05total\x18\x0b \x01(\x03R\x05total\x12\x13\n\x05\x61ge_s\x18\x0c \x01(\x03R\x04\x61geS\x12\x32\n\x04type\x18\r \x01(\x0e\x32\x1e.tradewind.order.v1.Order.TypeR\x04type\x12\x17\n\x07hold_id\x18\x0e \x01(\tR\x06holdId\x12\x1f\n\x0bhold_amount\x18\x0f \x01(\x03R\nholdAmount\x12\x1f\n\x0blimit_price\x18\x10 \x01(\tR\nlimitPrice\x12\x1b\n\toverdue_s\x18\x11 \x01(\x03R\x08overdueS2t\n\x0c\x41uditService\x12\x64\n\x05\x41udit\x12 .tradewind.order.v1.AuditRequest\x1a!.tradewind.order.v1.AuditResponse\"\x14\x90\x02\x01\xea\xe0\x18\r\x08\x04\x12\x03\x63li\x1a\x02\x08x \x04\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,7 +40,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDITRESPONSE']._serialized_start=134
   _globals['_AUDITRESPONSE']._serialized_end=206
   _globals['_ORDERRECORD']._serialized_start=209
-  _globals['_ORDERRECORD']._serialized_end=589
-  _globals['_AUDITSERVICE']._serialized_start=591
-  _globals['_AUDITSERVICE']._serialized_end=707
+  _globals['_ORDERRECORD']._serialized_end=761
+  _globals['_AUDITSERVICE']._serialized_start=763
+  _globals['_AUDITSERVICE']._serialized_end=879
 # @@protoc_insertion_point(module_scope)

@@ -19,7 +19,7 @@ class AuditResponse(_message.Message):
     def __init__(self, orders: _Optional[_Iterable[_Union[OrderRecord, _Mapping]]] = ...) -> None: ...
 
 class OrderRecord(_message.Message):
-    __slots__ = ("order_id", "user_id", "request_id", "asset_id", "side", "state", "settled", "attempt_id", "quantity", "price", "total", "age_s")
+    __slots__ = ("order_id", "user_id", "request_id", "asset_id", "side", "state", "settled", "attempt_id", "quantity", "price", "total", "age_s", "type", "hold_id", "hold_amount", "limit_price", "overdue_s")
     ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +32,11 @@ class OrderRecord(_message.Message):
     PRICE_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     AGE_S_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    HOLD_ID_FIELD_NUMBER: _ClassVar[int]
+    HOLD_AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_PRICE_FIELD_NUMBER: _ClassVar[int]
+    OVERDUE_S_FIELD_NUMBER: _ClassVar[int]
     order_id: str
     user_id: str
     request_id: str
@@ -44,4 +49,9 @@ class OrderRecord(_message.Message):
     price: str
     total: int
     age_s: int
-    def __init__(self, order_id: _Optional[str] = ..., user_id: _Optional[str] = ..., request_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., side: _Optional[_Union[_order_pb2.Order.Side, str]] = ..., state: _Optional[_Union[_order_pb2.Order.State, str]] = ..., settled: _Optional[bool] = ..., attempt_id: _Optional[str] = ..., quantity: _Optional[int] = ..., price: _Optional[str] = ..., total: _Optional[int] = ..., age_s: _Optional[int] = ...) -> None: ...
+    type: _order_pb2.Order.Type
+    hold_id: str
+    hold_amount: int
+    limit_price: str
+    overdue_s: int
+    def __init__(self, order_id: _Optional[str] = ..., user_id: _Optional[str] = ..., request_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., side: _Optional[_Union[_order_pb2.Order.Side, str]] = ..., state: _Optional[_Union[_order_pb2.Order.State, str]] = ..., settled: _Optional[bool] = ..., attempt_id: _Optional[str] = ..., quantity: _Optional[int] = ..., price: _Optional[str] = ..., total: _Optional[int] = ..., age_s: _Optional[int] = ..., type: _Optional[_Union[_order_pb2.Order.Type, str]] = ..., hold_id: _Optional[str] = ..., hold_amount: _Optional[int] = ..., limit_price: _Optional[str] = ..., overdue_s: _Optional[int] = ...) -> None: ...

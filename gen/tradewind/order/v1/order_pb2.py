@@ -29,7 +29,7 @@ from tradewind.api.v1 import options_pb2 as tradewind_dot_api_dot_v1_dot_options
 from tradewind.api.v1 import reason_pb2 as tradewind_dot_api_dot_v1_dot_reason__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etradewind/order/v1/order.proto\x12\x12tradewind.order.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1etradewind/api/v1/options.proto\x1a\x1dtradewind/api/v1/reason.proto\"\xd5\x03\n\x12\x43reateOrderRequest\x12=\n\nrequest_id\x18\x01 \x01(\tB\x1e\xe2\x41\x01\x02\xf2\xe0\x18\x16\x1a\x14[A-Za-z0-9_.-]{1,64}R\trequestId\x12\x33\n\x08\x61sset_id\x18\x02 \x01(\tB\x18\xe2\x41\x01\x02\xf2\xe0\x18\x10\x1a\x0e[A-Z0-9]{1,10}R\x07\x61ssetId\x12\x38\n\x04side\x18\x03 \x01(\x0e\x32\x1e.tradewind.order.v1.Order.SideB\x04\xe2\x41\x01\x02R\x04side\x12\x38\n\x04type\x18\x04 \x01(\x0e\x32\x1e.tradewind.order.v1.Order.TypeB\x04\xe2\x41\x01\x02R\x04type\x12\x39\n\x08quantity\x18\x05 \x01(\tB\x1d\xe2\x41\x01\x02\xf2\xe0\x18\x15*\x13\x12\r1000000000000\x18\x12 \x01R\x08quantity\x12?\n\tmax_price\x18\x06 \x01(\tB\x1d\xe2\x41\x01\x01\xf2\xe0\x18\x15*\x13\x12\r1000000000000\x18\x0c \x01H\x00R\x08maxPrice\x88\x01\x01\x12?\n\tmin_price\x18\x07 \x01(\tB\x1d\xe2\x41\x01\x01\xf2\xe0\x18\x15*\x13\x12\r1000000000000\x18\x0c \x01H\x01R\x08minPrice\x88\x01\x01\x42\x0c\n\n_max_priceB\x0c\n\n_min_price\"8\n\x0fGetOrderRequest\x12%\n\x08order_id\x18\x01 \x01(\tB\n\xe2\x41\x01\x02\xf2\xe0\x18\x02 \x04R\x07orderId\"\xec\x01\n\x11ListOrdersRequest\x12-\n\tpage_size\x18\x01 \x01(\x05\x42\x10\xe2\x41\x01\x01\xf2\xe0\x18\x08\x32\x06\x10\xff\xff\xff\xff\x07R\x08pageSize\x12*\n\npage_token\x18\x02 \x01(\tB\x0b\xe2\x41\x01\x01\xf2\xe0\x18\x03\x10\x80\x04R\tpageToken\x12?\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01R\tstartTime\x12;\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01R\x07\x65ndTime\"o\n\x12ListOrdersResponse\x12\x31\n\x06orders\x18\x01 \x03(\x0b\x32\x19.tradewind.order.v1.OrderR\x06orders\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf3\x06\n\x05Order\x12\x19\n\x08order_id\x18\x01 \x01(\tR\x07orderId\x12\x1d\n\nrequest_id\x18\x02 \x01(\tR\trequestId\x12\x19\n\x08\x61sset_id\x18\x03 \x01(\tR\x07\x61ssetId\x12\x32\n\x04side\x18\x04 \x01(\x0e\x32\x1e.tradewind.order.v1.Order.SideR\x04side\x12\x32\n\x04type\x18\x05 \x01(\x0e\x32\x1e.tradewind.order.v1.Order.TypeR\x04type\x12\x35\n\x05state\x18\x06 \x01(\x0e\x32\x1f.tradewind.order.v1.Order.StateR\x05state\x12\x1a\n\x08quantity\x18\x07 \x01(\tR\x08quantity\x12\'\n\x0f\x66illed_quantity\x18\x08 \x01(\tR\x0e\x66illedQuantity\x12(\n\raverage_price\x18\t \x01(\tH\x00R\x0c\x61veragePrice\x88\x01\x01\x12\x19\n\x05total\x18\n \x01(\tH\x01R\x05total\x88\x01\x01\x12\x42\n\rreject_reason\x18\x0b \x01(\x0e\x32\x18.tradewind.api.v1.ReasonH\x02R\x0crejectReason\x88\x01\x01\x12 \n\tmax_price\x18\x0c \x01(\tH\x03R\x08maxPrice\x88\x01\x01\x12 \n\tmin_price\x18\r \x01(\tH\x04R\x08minPrice\x88\x01\x01\x12;\n\x0b\x63reate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\"/\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x07\n\x03\x42UY\x10\x01\x12\x08\n\x04SELL\x10\x02\"(\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\n\n\x06MARKET\x10\x01\"E\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\n\n\x06\x46ILLED\x10\x02\x12\x0c\n\x08REJECTED\x10\x03\x42\x10\n\x0e_average_priceB\x08\n\x06_totalB\x10\n\x0e_reject_reasonB\x0c\n\n_max_priceB\x0c\n\n_min_price2\x8d\x03\n\x0cOrderService\x12z\n\x0b\x43reateOrder\x12&.tradewind.order.v1.CreateOrderRequest\x1a\x19.tradewind.order.v1.Order\"(\x90\x02\x02\xea\xe0\x18\x08\x08\x02\x1a\x02\x08\x05 \x02\x82\xd3\xe4\x93\x02\x13\"\x0e/api/v1/orders:\x01*\x12|\n\x08GetOrder\x12#.tradewind.order.v1.GetOrderRequest\x1a\x19.tradewind.order.v1.Order\"0\x90\x02\x01\xea\xe0\x18\x08\x08\x02\x1a\x02\x08\x02 \x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/orders/{order_id}\x12\x82\x01\n\nListOrders\x12%.tradewind.order.v1.ListOrdersRequest\x1a&.tradewind.order.v1.ListOrdersResponse\"%\x90\x02\x01\xea\xe0\x18\x08\x08\x02\x1a\x02\x08\x03 \x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/ordersb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etradewind/order/v1/order.proto\x12\x12tradewind.order.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1etradewind/api/v1/options.proto\x1a\x1dtradewind/api/v1/reason.proto\"\xed\x04\n\x12\x43reateOrderRequest\x12=\n\nrequest_id\x18\x01 \x01(\tB\x1e\xe2\x41\x01\x02\xf2\xe0\x18\x16\x1a\x14[A-Za-z0-9_.-]{1,64}R\trequestId\x12\x33\n\x08\x61sset_id\x18\x02 \x01(\tB\x18\xe2\x41\x01\x02\xf2\xe0\x18\x10\x1a\x0e[A-Z0-9]{1,10}R\x07\x61ssetId\x12\x38\n\x04side\x18\x03 \x01(\x0e\x32\x1e.tradewind.order.v1.Order.SideB\x04\xe2\x41\x01\x02R\x04side\x12\x38\n\x04type\x18\x04 \x01(\x0e\x32\x1e.tradewind.order.v1.Order.TypeB\x04\xe2\x41\x01\x02R\x04type\x12\x39\n\x08quantity\x18\x05 \x01(\tB\x1d\xe2\x41\x01\x02\xf2\xe0\x18\x15*\x13\x12\r1000000000000\x18\x12 \x01R\x08quantity\x12?\n\tmax_price\x18\x06 \x01(\tB\x1d\xe2\x41\x01\x01\xf2\xe0\x18\x15*\x13\x12\r1000000000000\x18\x0c \x01H\x00R\x08maxPrice\x88\x01\x01\x12?\n\tmin_price\x18\x07 \x01(\tB\x1d\xe2\x41\x01\x01\xf2\xe0\x18\x15*\x13\x12\r1000000000000\x18\x0c \x01H\x01R\x08minPrice\x88\x01\x01\x12\x43\n\x0blimit_price\x18\x08 \x01(\tB\x1d\xe2\x41\x01\x01\xf2\xe0\x18\x15*\x13\x12\r1000000000000\x18\x0c \x01H\x02R\nlimitPrice\x88\x01\x01\x12\x41\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01R\nexpireTimeB\x0c\n\n_max_priceB\x0c\n\n_min_priceB\x0e\n\x0c_limit_price\";\n\x12\x43\x61ncelOrderRequest\x12%\n\x08order_id\x18\x01 \x01(\tB\n\xe2\x41\x01\x02\xf2\xe0\x18\x02 \x04R\x07orderId\"8\n\x0fGetOrderRequest\x12%\n\x08order_id\x18\x01 \x01(\tB\n\xe2\x41\x01\x02\xf2\xe0\x18\x02 \x04R\x07orderId\"\x9b\x03\n\x11ListOrdersRequest\x12-\n\tpage_size\x18\x01 \x01(\x05\x42\x10\xe2\x41\x01\x01\xf2\xe0\x18\x08\x32\x06\x10\xff\xff\xff\xff\x07R\x08pageSize\x12*\n\npage_token\x18\x02 \x01(\tB\x0b\xe2\x41\x01\x01\xf2\xe0\x18\x03\x10\x80\x04R\tpageToken\x12?\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01R\tstartTime\x12;\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01R\x07\x65ndTime\x12;\n\x05state\x18\x05 \x01(\x0e\x32\x1f.tradewind.order.v1.Order.StateB\x04\xe2\x41\x01\x01R\x05state\x12\x36\n\x08\x61sset_id\x18\x06 \x01(\tB\x1b\xe2\x41\x01\x01\xf2\xe0\x18\x13\x1a\x11([A-Z0-9]{1,10})?R\x07\x61ssetId\x12\x38\n\x04side\x18\x07 \x01(\x0e\x32\x1e.tradewind.order.v1.Order.SideB\x04\xe2\x41\x01\x01R\x04side\"o\n\x12ListOrdersResponse\x12\x31\n\x06orders\x18\x01 \x03(\x0b\x32\x19.tradewind.order.v1.OrderR\x06orders\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd1\x08\n\x05Order\x12\x19\n\x08order_id\x18\x01 \x01(\tR\x07orderId\x12\x1d\n\nrequest_id\x18\x02 \x01(\tR\trequestId\x12\x19\n\x08\x61sset_id\x18\x03 \x01(\tR\x07\x61ssetId\x12\x32\n\x04side\x18\x04 \x01(\x0e\x32\x1e.tradewind.order.v1.Order.SideR\x04side\x12\x32\n\x04type\x18\x05 \x01(\x0e\x32\x1e.tradewind.order.v1.Order.TypeR\x04type\x12\x35\n\x05state\x18\x06 \x01(\x0e\x32\x1f.tradewind.order.v1.Order.StateR\x05state\x12\x1a\n\x08quantity\x18\x07 \x01(\tR\x08quantity\x12\'\n\x0f\x66illed_quantity\x18\x08 \x01(\tR\x0e\x66illedQuantity\x12(\n\raverage_price\x18\t \x01(\tH\x00R\x0c\x61veragePrice\x88\x01\x01\x12\x19\n\x05total\x18\n \x01(\tH\x01R\x05total\x88\x01\x01\x12\x42\n\rreject_reason\x18\x0b \x01(\x0e\x32\x18.tradewind.api.v1.ReasonH\x02R\x0crejectReason\x88\x01\x01\x12 \n\tmax_price\x18\x0c \x01(\tH\x03R\x08maxPrice\x88\x01\x01\x12 \n\tmin_price\x18\r \x01(\tH\x04R\x08minPrice\x88\x01\x01\x12;\n\x0b\x63reate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12$\n\x0blimit_price\x18\x10 \x01(\tH\x05R\nlimitPrice\x88\x01\x01\x12;\n\x0b\x65xpire_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12\x38\n\x07history\x18\x12 \x03(\x0b\x32\x1e.tradewind.order.v1.OrderEventR\x07history\"/\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x07\n\x03\x42UY\x10\x01\x12\x08\n\x04SELL\x10\x02\"3\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\n\n\x06MARKET\x10\x01\x12\t\n\x05LIMIT\x10\x02\"k\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\n\n\x06\x46ILLED\x10\x02\x12\x0c\n\x08REJECTED\x10\x03\x12\x08\n\x04OPEN\x10\x04\x12\r\n\tCANCELLED\x10\x05\x12\x0b\n\x07\x45XPIRED\x10\x06\x42\x10\n\x0e_average_priceB\x08\n\x06_totalB\x10\n\x0e_reject_reasonB\x0c\n\n_max_priceB\x0c\n\n_min_priceB\x0e\n\x0c_limit_price\"\xd0\x01\n\nOrderEvent\x12\x35\n\x05state\x18\x01 \x01(\x0e\x32\x1f.tradewind.order.v1.Order.StateR\x05state\x12\x35\n\x06reason\x18\x02 \x01(\x0e\x32\x18.tradewind.api.v1.ReasonH\x00R\x06reason\x88\x01\x01\x12.\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04time\x12\x19\n\x08trace_id\x18\x04 \x01(\tR\x07traceIdB\t\n\x07_reason2\x9c\x04\n\x0cOrderService\x12z\n\x0b\x43reateOrder\x12&.tradewind.order.v1.CreateOrderRequest\x1a\x19.tradewind.order.v1.Order\"(\x90\x02\x02\xea\xe0\x18\x08\x08\x02\x1a\x02\x08\x05 \x02\x82\xd3\xe4\x93\x02\x13\"\x0e/api/v1/orders:\x01*\x12|\n\x08GetOrder\x12#.tradewind.order.v1.GetOrderRequest\x1a\x19.tradewind.order.v1.Order\"0\x90\x02\x01\xea\xe0\x18\x08\x08\x02\x1a\x02\x08\x02 \x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/orders/{order_id}\x12\x8c\x01\n\x0b\x43\x61ncelOrder\x12&.tradewind.order.v1.CancelOrderRequest\x1a\x19.tradewind.order.v1.Order\":\x90\x02\x02\xea\xe0\x18\x08\x08\x02\x1a\x02\x08\x05 \x02\x82\xd3\xe4\x93\x02%\" /api/v1/orders/{order_id}:cancel:\x01*\x12\x82\x01\n\nListOrders\x12%.tradewind.order.v1.ListOrdersRequest\x1a&.tradewind.order.v1.ListOrdersResponse\"%\x90\x02\x01\xea\xe0\x18\x08\x08\x02\x1a\x02\x08\x03 \x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/ordersb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,6 +50,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEORDERREQUEST'].fields_by_name['max_price']._serialized_options = b'\342A\001\001\362\340\030\025*\023\022\r1000000000000\030\014 \001'
   _globals['_CREATEORDERREQUEST'].fields_by_name['min_price']._loaded_options = None
   _globals['_CREATEORDERREQUEST'].fields_by_name['min_price']._serialized_options = b'\342A\001\001\362\340\030\025*\023\022\r1000000000000\030\014 \001'
+  _globals['_CREATEORDERREQUEST'].fields_by_name['limit_price']._loaded_options = None
+  _globals['_CREATEORDERREQUEST'].fields_by_name['limit_price']._serialized_options = b'\342A\001\001\362\340\030\025*\023\022\r1000000000000\030\014 \001'
+  _globals['_CREATEORDERREQUEST'].fields_by_name['expire_time']._loaded_options = None
+  _globals['_CREATEORDERREQUEST'].fields_by_name['expire_time']._serialized_options = b'\342A\001\001'
+  _globals['_CANCELORDERREQUEST'].fields_by_name['order_id']._loaded_options = None
+  _globals['_CANCELORDERREQUEST'].fields_by_name['order_id']._serialized_options = b'\342A\001\002\362\340\030\002 \004'
   _globals['_GETORDERREQUEST'].fields_by_name['order_id']._loaded_options = None
   _globals['_GETORDERREQUEST'].fields_by_name['order_id']._serialized_options = b'\342A\001\002\362\340\030\002 \004'
   _globals['_LISTORDERSREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -60,28 +66,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTORDERSREQUEST'].fields_by_name['start_time']._serialized_options = b'\342A\001\001'
   _globals['_LISTORDERSREQUEST'].fields_by_name['end_time']._loaded_options = None
   _globals['_LISTORDERSREQUEST'].fields_by_name['end_time']._serialized_options = b'\342A\001\001'
+  _globals['_LISTORDERSREQUEST'].fields_by_name['state']._loaded_options = None
+  _globals['_LISTORDERSREQUEST'].fields_by_name['state']._serialized_options = b'\342A\001\001'
+  _globals['_LISTORDERSREQUEST'].fields_by_name['asset_id']._loaded_options = None
+  _globals['_LISTORDERSREQUEST'].fields_by_name['asset_id']._serialized_options = b'\342A\001\001\362\340\030\023\032\021([A-Z0-9]{1,10})?'
+  _globals['_LISTORDERSREQUEST'].fields_by_name['side']._loaded_options = None
+  _globals['_LISTORDERSREQUEST'].fields_by_name['side']._serialized_options = b'\342A\001\001'
   _globals['_ORDERSERVICE'].methods_by_name['CreateOrder']._loaded_options = None
   _globals['_ORDERSERVICE'].methods_by_name['CreateOrder']._serialized_options = b'\220\002\002\352\340\030\010\010\002\032\002\010\005 \002\202\323\344\223\002\023\"\016/api/v1/orders:\001*'
   _globals['_ORDERSERVICE'].methods_by_name['GetOrder']._loaded_options = None
   _globals['_ORDERSERVICE'].methods_by_name['GetOrder']._serialized_options = b'\220\002\001\352\340\030\010\010\002\032\002\010\002 \001\202\323\344\223\002\033\022\031/api/v1/orders/{order_id}'
+  _globals['_ORDERSERVICE'].methods_by_name['CancelOrder']._loaded_options = None
+  _globals['_ORDERSERVICE'].methods_by_name['CancelOrder']._serialized_options = b'\220\002\002\352\340\030\010\010\002\032\002\010\005 \002\202\323\344\223\002%\" /api/v1/orders/{order_id}:cancel:\001*'
   _globals['_ORDERSERVICE'].methods_by_name['ListOrders']._loaded_options = None
   _globals['_ORDERSERVICE'].methods_by_name['ListOrders']._serialized_options = b'\220\002\001\352\340\030\010\010\002\032\002\010\003 \001\202\323\344\223\002\020\022\016/api/v1/orders'
   _globals['_CREATEORDERREQUEST']._serialized_start=214
-  _globals['_CREATEORDERREQUEST']._serialized_end=683
-  _globals['_GETORDERREQUEST']._serialized_start=685
-  _globals['_GETORDERREQUEST']._serialized_end=741
-  _globals['_LISTORDERSREQUEST']._serialized_start=744
-  _globals['_LISTORDERSREQUEST']._serialized_end=980
-  _globals['_LISTORDERSRESPONSE']._serialized_start=982
-  _globals['_LISTORDERSRESPONSE']._serialized_end=1093
-  _globals['_ORDER']._serialized_start=1096
-  _globals['_ORDER']._serialized_end=1979
-  _globals['_ORDER_SIDE']._serialized_start=1745
-  _globals['_ORDER_SIDE']._serialized_end=1792
-  _globals['_ORDER_TYPE']._serialized_start=1794
-  _globals['_ORDER_TYPE']._serialized_end=1834
-  _globals['_ORDER_STATE']._serialized_start=1836
-  _globals['_ORDER_STATE']._serialized_end=1905
-  _globals['_ORDERSERVICE']._serialized_start=1982
-  _globals['_ORDERSERVICE']._serialized_end=2379
+  _globals['_CREATEORDERREQUEST']._serialized_end=835
+  _globals['_CANCELORDERREQUEST']._serialized_start=837
+  _globals['_CANCELORDERREQUEST']._serialized_end=896
+  _globals['_GETORDERREQUEST']._serialized_start=898
+  _globals['_GETORDERREQUEST']._serialized_end=954
+  _globals['_LISTORDERSREQUEST']._serialized_start=957
+  _globals['_LISTORDERSREQUEST']._serialized_end=1368
+  _globals['_LISTORDERSRESPONSE']._serialized_start=1370
+  _globals['_LISTORDERSRESPONSE']._serialized_end=1481
+  _globals['_ORDER']._serialized_start=1484
+  _globals['_ORDER']._serialized_end=2589
+  _globals['_ORDER_SIDE']._serialized_start=2290
+  _globals['_ORDER_SIDE']._serialized_end=2337
+  _globals['_ORDER_TYPE']._serialized_start=2339
+  _globals['_ORDER_TYPE']._serialized_end=2390
+  _globals['_ORDER_STATE']._serialized_start=2392
+  _globals['_ORDER_STATE']._serialized_end=2499
+  _globals['_ORDEREVENT']._serialized_start=2592
+  _globals['_ORDEREVENT']._serialized_end=2800
+  _globals['_ORDERSERVICE']._serialized_start=2803
+  _globals['_ORDERSERVICE']._serialized_end=3343
 # @@protoc_insertion_point(module_scope)

@@ -45,6 +45,11 @@ class OrderServiceStub:
                 request_serializer=tradewind_dot_order_dot_v1_dot_order__pb2.GetOrderRequest.SerializeToString,
                 response_deserializer=tradewind_dot_order_dot_v1_dot_order__pb2.Order.FromString,
                 _registered_method=True)
+        self.CancelOrder = channel.unary_unary(
+                '/tradewind.order.v1.OrderService/CancelOrder',
+                request_serializer=tradewind_dot_order_dot_v1_dot_order__pb2.CancelOrderRequest.SerializeToString,
+                response_deserializer=tradewind_dot_order_dot_v1_dot_order__pb2.Order.FromString,
+                _registered_method=True)
         self.ListOrders = channel.unary_unary(
                 '/tradewind.order.v1.OrderService/ListOrders',
                 request_serializer=tradewind_dot_order_dot_v1_dot_order__pb2.ListOrdersRequest.SerializeToString,
@@ -57,10 +62,11 @@ class OrderServiceServicer:
     """
 
     def CreateOrder(self, request, context):
-        """Places an order at the market price and answers when it is filled or
-        refused. A refusal is an error that tells its reason and the order's id;
-        the order is kept as REJECTED. The same `request_id` makes one order and
-        answers the same.
+        """Places an order. A market order is answered when it is filled or refused; a
+        limit order when it is filled, or open with its funds or holding held. A
+        refusal is an error that tells its reason and the order's id; the order is
+        kept as REJECTED. The same `request_id` makes one order and answers it as
+        it is by then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -68,6 +74,15 @@ class OrderServiceServicer:
 
     def GetOrder(self, request, context):
         """One of the caller's orders.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelOrder(self, request, context):
+        """Cancels an open limit order; what it held returns. Repeated, it answers the
+        cancelled order again. ORDER_NOT_OPEN while it is being filled, and ever
+        after it has come to another end.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -91,6 +106,11 @@ def add_OrderServiceServicer_to_server(servicer, server):
             'GetOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.GetOrder,
                     request_deserializer=tradewind_dot_order_dot_v1_dot_order__pb2.GetOrderRequest.FromString,
+                    response_serializer=tradewind_dot_order_dot_v1_dot_order__pb2.Order.SerializeToString,
+            ),
+            'CancelOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelOrder,
+                    request_deserializer=tradewind_dot_order_dot_v1_dot_order__pb2.CancelOrderRequest.FromString,
                     response_serializer=tradewind_dot_order_dot_v1_dot_order__pb2.Order.SerializeToString,
             ),
             'ListOrders': grpc.unary_unary_rpc_method_handler(
@@ -153,6 +173,33 @@ class OrderService:
             target,
             '/tradewind.order.v1.OrderService/GetOrder',
             tradewind_dot_order_dot_v1_dot_order__pb2.GetOrderRequest.SerializeToString,
+            tradewind_dot_order_dot_v1_dot_order__pb2.Order.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewind.order.v1.OrderService/CancelOrder',
+            tradewind_dot_order_dot_v1_dot_order__pb2.CancelOrderRequest.SerializeToString,
             tradewind_dot_order_dot_v1_dot_order__pb2.Order.FromString,
             options,
             channel_credentials,

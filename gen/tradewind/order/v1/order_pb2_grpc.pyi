@@ -34,13 +34,19 @@ class OrderServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> OrderServiceAsyncStub: ...
     CreateOrder: _grpc.UnaryUnaryMultiCallable[_order_pb2.CreateOrderRequest, _order_pb2.Order]
-    """Places an order at the market price and answers when it is filled or
-    refused. A refusal is an error that tells its reason and the order's id;
-    the order is kept as REJECTED. The same `request_id` makes one order and
-    answers the same.
+    """Places an order. A market order is answered when it is filled or refused; a
+    limit order when it is filled, or open with its funds or holding held. A
+    refusal is an error that tells its reason and the order's id; the order is
+    kept as REJECTED. The same `request_id` makes one order and answers it as
+    it is by then.
     """
     GetOrder: _grpc.UnaryUnaryMultiCallable[_order_pb2.GetOrderRequest, _order_pb2.Order]
     """One of the caller's orders."""
+    CancelOrder: _grpc.UnaryUnaryMultiCallable[_order_pb2.CancelOrderRequest, _order_pb2.Order]
+    """Cancels an open limit order; what it held returns. Repeated, it answers the
+    cancelled order again. ORDER_NOT_OPEN while it is being filled, and ever
+    after it has come to another end.
+    """
     ListOrders: _grpc.UnaryUnaryMultiCallable[_order_pb2.ListOrdersRequest, _order_pb2.ListOrdersResponse]
     """The caller's orders, newest first."""
 
@@ -50,13 +56,19 @@ class OrderServiceAsyncStub(OrderServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateOrder: _aio.UnaryUnaryMultiCallable[_order_pb2.CreateOrderRequest, _order_pb2.Order]  # type: ignore[assignment]
-    """Places an order at the market price and answers when it is filled or
-    refused. A refusal is an error that tells its reason and the order's id;
-    the order is kept as REJECTED. The same `request_id` makes one order and
-    answers the same.
+    """Places an order. A market order is answered when it is filled or refused; a
+    limit order when it is filled, or open with its funds or holding held. A
+    refusal is an error that tells its reason and the order's id; the order is
+    kept as REJECTED. The same `request_id` makes one order and answers it as
+    it is by then.
     """
     GetOrder: _aio.UnaryUnaryMultiCallable[_order_pb2.GetOrderRequest, _order_pb2.Order]  # type: ignore[assignment]
     """One of the caller's orders."""
+    CancelOrder: _aio.UnaryUnaryMultiCallable[_order_pb2.CancelOrderRequest, _order_pb2.Order]  # type: ignore[assignment]
+    """Cancels an open limit order; what it held returns. Repeated, it answers the
+    cancelled order again. ORDER_NOT_OPEN while it is being filled, and ever
+    after it has come to another end.
+    """
     ListOrders: _aio.UnaryUnaryMultiCallable[_order_pb2.ListOrdersRequest, _order_pb2.ListOrdersResponse]  # type: ignore[assignment]
     """The caller's orders, newest first."""
 
@@ -69,10 +81,11 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_pb2.CreateOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_order_pb2.Order, _abc.Awaitable[_order_pb2.Order]]:
-        """Places an order at the market price and answers when it is filled or
-        refused. A refusal is an error that tells its reason and the order's id;
-        the order is kept as REJECTED. The same `request_id` makes one order and
-        answers the same.
+        """Places an order. A market order is answered when it is filled or refused; a
+        limit order when it is filled, or open with its funds or holding held. A
+        refusal is an error that tells its reason and the order's id; the order is
+        kept as REJECTED. The same `request_id` makes one order and answers it as
+        it is by then.
         """
 
     @_abc_1.abstractmethod
@@ -82,6 +95,17 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_order_pb2.Order, _abc.Awaitable[_order_pb2.Order]]:
         """One of the caller's orders."""
+
+    @_abc_1.abstractmethod
+    def CancelOrder(
+        self,
+        request: _order_pb2.CancelOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_order_pb2.Order, _abc.Awaitable[_order_pb2.Order]]:
+        """Cancels an open limit order; what it held returns. Repeated, it answers the
+        cancelled order again. ORDER_NOT_OPEN while it is being filled, and ever
+        after it has come to another end.
+        """
 
     @_abc_1.abstractmethod
     def ListOrders(

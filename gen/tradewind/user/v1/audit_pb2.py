@@ -26,7 +26,7 @@ from tradewind.api.v1 import options_pb2 as tradewind_dot_api_dot_v1_dot_options
 from tradewind.user.v1 import ledger_pb2 as tradewind_dot_user_dot_v1_dot_ledger__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dtradewind/user/v1/audit.proto\x12\x11tradewind.user.v1\x1a\x1etradewind/api/v1/options.proto\x1a\x1etradewind/user/v1/ledger.proto\"\x0e\n\x0c\x41uditRequest\"\xe1\x01\n\rAuditResponse\x12\x19\n\x08user_ids\x18\x01 \x03(\tR\x07userIds\x12<\n\x08\x61\x63\x63ounts\x18\x02 \x03(\x0b\x32 .tradewind.user.v1.AccountRecordR\x08\x61\x63\x63ounts\x12\x36\n\x06groups\x18\x03 \x03(\x0b\x32\x1e.tradewind.user.v1.GroupRecordR\x06groups\x12?\n\ttransfers\x18\x04 \x03(\x0b\x32!.tradewind.user.v1.TransferRecordR\ttransfers\"\x93\x01\n\rAccountRecord\x12/\n\x03key\x18\x01 \x01(\x0b\x32\x1d.tradewind.user.v1.AccountKeyR\x03key\x12\x16\n\x06posted\x18\x02 \x01(\x03R\x06posted\x12\x1f\n\x0bpending_out\x18\x03 \x01(\x03R\npendingOut\x12\x18\n\x07version\x18\x04 \x01(\x03R\x07version\"l\n\x0bGroupRecord\x12\x19\n\x08group_id\x18\x01 \x01(\tR\x07groupId\x12\x42\n\x07outcome\x18\x02 \x01(\x0e\x32(.tradewind.user.v1.GroupDecision.OutcomeR\x07outcome\"\x8d\x02\n\x0eTransferRecord\x12\x1f\n\x0btransfer_id\x18\x01 \x01(\tR\ntransferId\x12\x19\n\x08group_id\x18\x02 \x01(\tR\x07groupId\x12\x37\n\x08transfer\x18\x03 \x01(\x0b\x32\x1b.tradewind.user.v1.TransferR\x08transfer\x12\x1b\n\tdebit_seq\x18\x04 \x01(\x03R\x08\x64\x65\x62itSeq\x12#\n\rdebit_balance\x18\x05 \x01(\x03R\x0c\x64\x65\x62itBalance\x12\x1d\n\ncredit_seq\x18\x06 \x01(\x03R\tcreditSeq\x12%\n\x0e\x63redit_balance\x18\x07 \x01(\x03R\rcreditBalance2r\n\x0c\x41uditService\x12\x62\n\x05\x41udit\x12\x1f.tradewind.user.v1.AuditRequest\x1a .tradewind.user.v1.AuditResponse\"\x14\x90\x02\x01\xea\xe0\x18\r\x08\x04\x12\x03\x63li\x1a\x02\x08x \x04\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dtradewind/user/v1/audit.proto\x12\x11tradewind.user.v1\x1a\x1etradewind/api/v1/options.proto\x1a\x1etradewind/user/v1/ledger.proto\"\x0e\n\x0c\x41uditRequest\"\x96\x02\n\rAuditResponse\x12\x19\n\x08user_ids\x18\x01 \x03(\tR\x07userIds\x12<\n\x08\x61\x63\x63ounts\x18\x02 \x03(\x0b\x32 .tradewind.user.v1.AccountRecordR\x08\x61\x63\x63ounts\x12\x36\n\x06groups\x18\x03 \x03(\x0b\x32\x1e.tradewind.user.v1.GroupRecordR\x06groups\x12?\n\ttransfers\x18\x04 \x03(\x0b\x32!.tradewind.user.v1.TransferRecordR\ttransfers\x12\x33\n\x05holds\x18\x05 \x03(\x0b\x32\x1d.tradewind.user.v1.HoldRecordR\x05holds\"\xa7\x01\n\rAccountRecord\x12/\n\x03key\x18\x01 \x01(\x0b\x32\x1d.tradewind.user.v1.AccountKeyR\x03key\x12\x16\n\x06posted\x18\x02 \x01(\x03R\x06posted\x12\x1f\n\x0bpending_out\x18\x03 \x01(\x03R\npendingOut\x12\x18\n\x07version\x18\x04 \x01(\x03R\x07version\x12\x12\n\x04\x63ost\x18\x05 \x01(\x03R\x04\x63ost\"l\n\x0bGroupRecord\x12\x19\n\x08group_id\x18\x01 \x01(\tR\x07groupId\x12\x42\n\x07outcome\x18\x02 \x01(\x0e\x32(.tradewind.user.v1.GroupDecision.OutcomeR\x07outcome\"\x8d\x02\n\x0eTransferRecord\x12\x1f\n\x0btransfer_id\x18\x01 \x01(\tR\ntransferId\x12\x19\n\x08group_id\x18\x02 \x01(\tR\x07groupId\x12\x37\n\x08transfer\x18\x03 \x01(\x0b\x32\x1b.tradewind.user.v1.TransferR\x08transfer\x12\x1b\n\tdebit_seq\x18\x04 \x01(\x03R\x08\x64\x65\x62itSeq\x12#\n\rdebit_balance\x18\x05 \x01(\x03R\x0c\x64\x65\x62itBalance\x12\x1d\n\ncredit_seq\x18\x06 \x01(\x03R\tcreditSeq\x12%\n\x0e\x63redit_balance\x18\x07 \x01(\x03R\rcreditBalance\"\xa2\x02\n\nHoldRecord\x12\x17\n\x07hold_id\x18\x01 \x01(\tR\x06holdId\x12\x19\n\x08group_id\x18\x02 \x01(\tR\x07groupId\x12/\n\x03key\x18\x03 \x01(\x0b\x32\x1d.tradewind.user.v1.AccountKeyR\x03key\x12\x16\n\x06\x61mount\x18\x04 \x01(\x03R\x06\x61mount\x12\x1c\n\treference\x18\x05 \x01(\tR\treference\x12@\n\nresolution\x18\x06 \x01(\x0e\x32 .tradewind.user.v1.Transfer.KindR\nresolution\x12\x1f\n\x0bresolved_by\x18\x07 \x01(\tR\nresolvedBy\x12\x16\n\x06posted\x18\x08 \x01(\x03R\x06posted2r\n\x0c\x41uditService\x12\x62\n\x05\x41udit\x12\x1f.tradewind.user.v1.AuditRequest\x1a .tradewind.user.v1.AuditResponse\"\x14\x90\x02\x01\xea\xe0\x18\r\x08\x04\x12\x03\x63li\x1a\x02\x08x \x04\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,13 +38,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDITREQUEST']._serialized_start=116
   _globals['_AUDITREQUEST']._serialized_end=130
   _globals['_AUDITRESPONSE']._serialized_start=133
-  _globals['_AUDITRESPONSE']._serialized_end=358
-  _globals['_ACCOUNTRECORD']._serialized_start=361
-  _globals['_ACCOUNTRECORD']._serialized_end=508
-  _globals['_GROUPRECORD']._serialized_start=510
-  _globals['_GROUPRECORD']._serialized_end=618
-  _globals['_TRANSFERRECORD']._serialized_start=621
-  _globals['_TRANSFERRECORD']._serialized_end=890
-  _globals['_AUDITSERVICE']._serialized_start=892
-  _globals['_AUDITSERVICE']._serialized_end=1006
+  _globals['_AUDITRESPONSE']._serialized_end=411
+  _globals['_ACCOUNTRECORD']._serialized_start=414
+  _globals['_ACCOUNTRECORD']._serialized_end=581
+  _globals['_GROUPRECORD']._serialized_start=583
+  _globals['_GROUPRECORD']._serialized_end=691
+  _globals['_TRANSFERRECORD']._serialized_start=694
+  _globals['_TRANSFERRECORD']._serialized_end=963
+  _globals['_HOLDRECORD']._serialized_start=966
+  _globals['_HOLDRECORD']._serialized_end=1256
+  _globals['_AUDITSERVICE']._serialized_start=1258
+  _globals['_AUDITSERVICE']._serialized_end=1372
 # @@protoc_insertion_point(module_scope)

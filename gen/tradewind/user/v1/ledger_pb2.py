@@ -27,7 +27,7 @@ from tradewind.api.v1 import options_pb2 as tradewind_dot_api_dot_v1_dot_options
 from tradewind.api.v1 import reason_pb2 as tradewind_dot_api_dot_v1_dot_reason__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etradewind/user/v1/ledger.proto\x12\x11tradewind.user.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1etradewind/api/v1/options.proto\x1a\x1dtradewind/api/v1/reason.proto\"a\n\x16\x43reateTransfersRequest\x12G\n\x06groups\x18\x01 \x03(\x0b\x32 .tradewind.user.v1.TransferGroupB\r\xe2\x41\x01\x02\xf2\xe0\x18\x05\x38\x01@\xf4\x03R\x06groups\"Y\n\x17\x43reateTransfersResponse\x12>\n\tdecisions\x18\x01 \x03(\x0b\x32 .tradewind.user.v1.GroupDecisionR\tdecisions\"A\n\x13\x43\x61ncelGroupsRequest\x12*\n\tgroup_ids\x18\x01 \x03(\tB\r\xe2\x41\x01\x02\xf2\xe0\x18\x05\x38\x01@\xf4\x03R\x08groupIds\"V\n\x14\x43\x61ncelGroupsResponse\x12>\n\tdecisions\x18\x01 \x03(\x0b\x32 .tradewind.user.v1.GroupDecisionR\tdecisions\"\x7f\n\rTransferGroup\x12%\n\x08group_id\x18\x01 \x01(\tB\n\xe2\x41\x01\x02\xf2\xe0\x18\x02\x10@R\x07groupId\x12G\n\ttransfers\x18\x02 \x03(\x0b\x32\x1b.tradewind.user.v1.TransferB\x0c\xe2\x41\x01\x02\xf2\xe0\x18\x04\x38\x01@\x08R\ttransfers\"\x9f\x03\n\x08Transfer\x12\x39\n\x05\x64\x65\x62it\x18\x01 \x01(\x0b\x32\x1d.tradewind.user.v1.AccountKeyB\x04\xe2\x41\x01\x02R\x05\x64\x65\x62it\x12;\n\x06\x63redit\x18\x02 \x01(\x0b\x32\x1d.tradewind.user.v1.AccountKeyB\x04\xe2\x41\x01\x02R\x06\x63redit\x12.\n\x06\x61mount\x18\x03 \x01(\x03\x42\x16\xe2\x41\x01\x02\xf2\xe0\x18\x0e\x32\x0c\x08\x01\x10\x80\x80\xc0\xec\xe9\xd9\xb6\xc1\x37R\x06\x61mount\x12\x43\n\x07purpose\x18\x04 \x01(\x0e\x32#.tradewind.user.v1.Transfer.PurposeB\x04\xe2\x41\x01\x02R\x07purpose\x12(\n\treference\x18\x05 \x01(\tB\n\xe2\x41\x01\x01\xf2\xe0\x18\x02\x10@R\treference\x12(\n\x04\x63ost\x18\x06 \x01(\x03\x42\x14\xe2\x41\x01\x01\xf2\xe0\x18\x0c\x32\n\x10\x80\x80\xc0\xec\xe9\xd9\xb6\xc1\x37R\x04\x63ost\"R\n\x07Purpose\x12\x17\n\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x44\x45POSIT\x10\x01\x12\x0e\n\nWITHDRAWAL\x10\x02\x12\x07\n\x03\x42UY\x10\x03\x12\x08\n\x04SELL\x10\x04\"c\n\nAccountKey\x12 \n\x05owner\x18\x01 \x01(\tB\n\xe2\x41\x01\x02\xf2\xe0\x18\x02\x10$R\x05owner\x12\x33\n\x08\x61sset_id\x18\x02 \x01(\tB\x18\xe2\x41\x01\x02\xf2\xe0\x18\x10\x1a\x0e[A-Z0-9]{1,10}R\x07\x61ssetId\"\x82\x02\n\rGroupDecision\x12\x19\n\x08group_id\x18\x01 \x01(\tR\x07groupId\x12\x42\n\x07outcome\x18\x02 \x01(\x0e\x32(.tradewind.user.v1.GroupDecision.OutcomeR\x07outcome\x12\x30\n\x06reason\x18\x03 \x01(\x0e\x32\x18.tradewind.api.v1.ReasonR\x06reason\"`\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\n\n\x06POSTED\x10\x01\x12\x0b\n\x07REFUSED\x10\x02\x12\r\n\tCANCELLED\x10\x03\x12\x14\n\x10\x45XISTS_DIFFERENT\x10\x04\x32\x8b\x02\n\rLedgerService\x12\x80\x01\n\x0f\x43reateTransfers\x12).tradewind.user.v1.CreateTransfersRequest\x1a*.tradewind.user.v1.CreateTransfersResponse\"\x16\x90\x02\x02\xea\xe0\x18\x0f\x08\x04\x12\x05order\x1a\x02\x08\x03 \x02\x12w\n\x0c\x43\x61ncelGroups\x12&.tradewind.user.v1.CancelGroupsRequest\x1a\'.tradewind.user.v1.CancelGroupsResponse\"\x16\x90\x02\x02\xea\xe0\x18\x0f\x08\x04\x12\x05order\x1a\x02\x08\x03 \x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etradewind/user/v1/ledger.proto\x12\x11tradewind.user.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1etradewind/api/v1/options.proto\x1a\x1dtradewind/api/v1/reason.proto\"a\n\x16\x43reateTransfersRequest\x12G\n\x06groups\x18\x01 \x03(\x0b\x32 .tradewind.user.v1.TransferGroupB\r\xe2\x41\x01\x02\xf2\xe0\x18\x05\x38\x01@\xf4\x03R\x06groups\"Y\n\x17\x43reateTransfersResponse\x12>\n\tdecisions\x18\x01 \x03(\x0b\x32 .tradewind.user.v1.GroupDecisionR\tdecisions\"A\n\x13\x43\x61ncelGroupsRequest\x12*\n\tgroup_ids\x18\x01 \x03(\tB\r\xe2\x41\x01\x02\xf2\xe0\x18\x05\x38\x01@\xf4\x03R\x08groupIds\"V\n\x14\x43\x61ncelGroupsResponse\x12>\n\tdecisions\x18\x01 \x03(\x0b\x32 .tradewind.user.v1.GroupDecisionR\tdecisions\"\x7f\n\rTransferGroup\x12%\n\x08group_id\x18\x01 \x01(\tB\n\xe2\x41\x01\x02\xf2\xe0\x18\x02\x10@R\x07groupId\x12G\n\ttransfers\x18\x02 \x03(\x0b\x32\x1b.tradewind.user.v1.TransferB\x0c\xe2\x41\x01\x02\xf2\xe0\x18\x04\x38\x01@\x08R\ttransfers\"\xfe\x04\n\x08Transfer\x12\x39\n\x05\x64\x65\x62it\x18\x01 \x01(\x0b\x32\x1d.tradewind.user.v1.AccountKeyB\x04\xe2\x41\x01\x02R\x05\x64\x65\x62it\x12;\n\x06\x63redit\x18\x02 \x01(\x0b\x32\x1d.tradewind.user.v1.AccountKeyB\x04\xe2\x41\x01\x02R\x06\x63redit\x12.\n\x06\x61mount\x18\x03 \x01(\x03\x42\x16\xe2\x41\x01\x02\xf2\xe0\x18\x0e\x32\x0c\x08\x01\x10\x80\x80\xc0\xec\xe9\xd9\xb6\xc1\x37R\x06\x61mount\x12\x43\n\x07purpose\x18\x04 \x01(\x0e\x32#.tradewind.user.v1.Transfer.PurposeB\x04\xe2\x41\x01\x02R\x07purpose\x12(\n\treference\x18\x05 \x01(\tB\n\xe2\x41\x01\x01\xf2\xe0\x18\x02\x10@R\treference\x12(\n\x04\x63ost\x18\x06 \x01(\x03\x42\x14\xe2\x41\x01\x01\xf2\xe0\x18\x0c\x32\n\x10\x80\x80\xc0\xec\xe9\xd9\xb6\xc1\x37R\x04\x63ost\x12:\n\x04kind\x18\x07 \x01(\x0e\x32 .tradewind.user.v1.Transfer.KindB\x04\xe2\x41\x01\x01R\x04kind\x12+\n\x0btransfer_id\x18\x08 \x01(\tB\n\xe2\x41\x01\x01\xf2\xe0\x18\x02\x10$R\ntransferId\x12)\n\npending_id\x18\t \x01(\tB\n\xe2\x41\x01\x01\xf2\xe0\x18\x02\x10$R\tpendingId\"I\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\n\n\x06POSTED\x10\x01\x12\x0b\n\x07PENDING\x10\x02\x12\x08\n\x04POST\x10\x03\x12\x08\n\x04VOID\x10\x04\"R\n\x07Purpose\x12\x17\n\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x44\x45POSIT\x10\x01\x12\x0e\n\nWITHDRAWAL\x10\x02\x12\x07\n\x03\x42UY\x10\x03\x12\x08\n\x04SELL\x10\x04\"c\n\nAccountKey\x12 \n\x05owner\x18\x01 \x01(\tB\n\xe2\x41\x01\x02\xf2\xe0\x18\x02\x10$R\x05owner\x12\x33\n\x08\x61sset_id\x18\x02 \x01(\tB\x18\xe2\x41\x01\x02\xf2\xe0\x18\x10\x1a\x0e[A-Z0-9]{1,10}R\x07\x61ssetId\"\x9a\x02\n\rGroupDecision\x12\x19\n\x08group_id\x18\x01 \x01(\tR\x07groupId\x12\x42\n\x07outcome\x18\x02 \x01(\x0e\x32(.tradewind.user.v1.GroupDecision.OutcomeR\x07outcome\x12\x30\n\x06reason\x18\x03 \x01(\x0e\x32\x18.tradewind.api.v1.ReasonR\x06reason\x12\x16\n\x06\x65xists\x18\x04 \x01(\x08R\x06\x65xists\"`\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\n\n\x06POSTED\x10\x01\x12\x0b\n\x07REFUSED\x10\x02\x12\r\n\tCANCELLED\x10\x03\x12\x14\n\x10\x45XISTS_DIFFERENT\x10\x04\x32\x8b\x02\n\rLedgerService\x12\x80\x01\n\x0f\x43reateTransfers\x12).tradewind.user.v1.CreateTransfersRequest\x1a*.tradewind.user.v1.CreateTransfersResponse\"\x16\x90\x02\x02\xea\xe0\x18\x0f\x08\x04\x12\x05order\x1a\x02\x08\x03 \x02\x12w\n\x0c\x43\x61ncelGroups\x12&.tradewind.user.v1.CancelGroupsRequest\x1a\'.tradewind.user.v1.CancelGroupsResponse\"\x16\x90\x02\x02\xea\xe0\x18\x0f\x08\x04\x12\x05order\x1a\x02\x08\x03 \x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,6 +54,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRANSFER'].fields_by_name['reference']._serialized_options = b'\342A\001\001\362\340\030\002\020@'
   _globals['_TRANSFER'].fields_by_name['cost']._loaded_options = None
   _globals['_TRANSFER'].fields_by_name['cost']._serialized_options = b'\342A\001\001\362\340\030\0142\n\020\200\200\300\354\351\331\266\3017'
+  _globals['_TRANSFER'].fields_by_name['kind']._loaded_options = None
+  _globals['_TRANSFER'].fields_by_name['kind']._serialized_options = b'\342A\001\001'
+  _globals['_TRANSFER'].fields_by_name['transfer_id']._loaded_options = None
+  _globals['_TRANSFER'].fields_by_name['transfer_id']._serialized_options = b'\342A\001\001\362\340\030\002\020$'
+  _globals['_TRANSFER'].fields_by_name['pending_id']._loaded_options = None
+  _globals['_TRANSFER'].fields_by_name['pending_id']._serialized_options = b'\342A\001\001\362\340\030\002\020$'
   _globals['_ACCOUNTKEY'].fields_by_name['owner']._loaded_options = None
   _globals['_ACCOUNTKEY'].fields_by_name['owner']._serialized_options = b'\342A\001\002\362\340\030\002\020$'
   _globals['_ACCOUNTKEY'].fields_by_name['asset_id']._loaded_options = None
@@ -73,15 +79,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRANSFERGROUP']._serialized_start=494
   _globals['_TRANSFERGROUP']._serialized_end=621
   _globals['_TRANSFER']._serialized_start=624
-  _globals['_TRANSFER']._serialized_end=1039
-  _globals['_TRANSFER_PURPOSE']._serialized_start=957
-  _globals['_TRANSFER_PURPOSE']._serialized_end=1039
-  _globals['_ACCOUNTKEY']._serialized_start=1041
-  _globals['_ACCOUNTKEY']._serialized_end=1140
-  _globals['_GROUPDECISION']._serialized_start=1143
-  _globals['_GROUPDECISION']._serialized_end=1401
-  _globals['_GROUPDECISION_OUTCOME']._serialized_start=1305
-  _globals['_GROUPDECISION_OUTCOME']._serialized_end=1401
-  _globals['_LEDGERSERVICE']._serialized_start=1404
-  _globals['_LEDGERSERVICE']._serialized_end=1671
+  _globals['_TRANSFER']._serialized_end=1262
+  _globals['_TRANSFER_KIND']._serialized_start=1105
+  _globals['_TRANSFER_KIND']._serialized_end=1178
+  _globals['_TRANSFER_PURPOSE']._serialized_start=1180
+  _globals['_TRANSFER_PURPOSE']._serialized_end=1262
+  _globals['_ACCOUNTKEY']._serialized_start=1264
+  _globals['_ACCOUNTKEY']._serialized_end=1363
+  _globals['_GROUPDECISION']._serialized_start=1366
+  _globals['_GROUPDECISION']._serialized_end=1648
+  _globals['_GROUPDECISION_OUTCOME']._serialized_start=1552
+  _globals['_GROUPDECISION_OUTCOME']._serialized_end=1648
+  _globals['_LEDGERSERVICE']._serialized_start=1651
+  _globals['_LEDGERSERVICE']._serialized_end=1918
 # @@protoc_insertion_point(module_scope)

@@ -43,7 +43,19 @@ class TransferGroup(_message.Message):
     def __init__(self, group_id: _Optional[str] = ..., transfers: _Optional[_Iterable[_Union[Transfer, _Mapping]]] = ...) -> None: ...
 
 class Transfer(_message.Message):
-    __slots__ = ("debit", "credit", "amount", "purpose", "reference", "cost")
+    __slots__ = ("debit", "credit", "amount", "purpose", "reference", "cost", "kind", "transfer_id", "pending_id")
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        KIND_UNSPECIFIED: _ClassVar[Transfer.Kind]
+        POSTED: _ClassVar[Transfer.Kind]
+        PENDING: _ClassVar[Transfer.Kind]
+        POST: _ClassVar[Transfer.Kind]
+        VOID: _ClassVar[Transfer.Kind]
+    KIND_UNSPECIFIED: Transfer.Kind
+    POSTED: Transfer.Kind
+    PENDING: Transfer.Kind
+    POST: Transfer.Kind
+    VOID: Transfer.Kind
     class Purpose(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         PURPOSE_UNSPECIFIED: _ClassVar[Transfer.Purpose]
@@ -62,13 +74,19 @@ class Transfer(_message.Message):
     PURPOSE_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
     COST_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    TRANSFER_ID_FIELD_NUMBER: _ClassVar[int]
+    PENDING_ID_FIELD_NUMBER: _ClassVar[int]
     debit: AccountKey
     credit: AccountKey
     amount: int
     purpose: Transfer.Purpose
     reference: str
     cost: int
-    def __init__(self, debit: _Optional[_Union[AccountKey, _Mapping]] = ..., credit: _Optional[_Union[AccountKey, _Mapping]] = ..., amount: _Optional[int] = ..., purpose: _Optional[_Union[Transfer.Purpose, str]] = ..., reference: _Optional[str] = ..., cost: _Optional[int] = ...) -> None: ...
+    kind: Transfer.Kind
+    transfer_id: str
+    pending_id: str
+    def __init__(self, debit: _Optional[_Union[AccountKey, _Mapping]] = ..., credit: _Optional[_Union[AccountKey, _Mapping]] = ..., amount: _Optional[int] = ..., purpose: _Optional[_Union[Transfer.Purpose, str]] = ..., reference: _Optional[str] = ..., cost: _Optional[int] = ..., kind: _Optional[_Union[Transfer.Kind, str]] = ..., transfer_id: _Optional[str] = ..., pending_id: _Optional[str] = ...) -> None: ...
 
 class AccountKey(_message.Message):
     __slots__ = ("owner", "asset_id")
@@ -79,7 +97,7 @@ class AccountKey(_message.Message):
     def __init__(self, owner: _Optional[str] = ..., asset_id: _Optional[str] = ...) -> None: ...
 
 class GroupDecision(_message.Message):
-    __slots__ = ("group_id", "outcome", "reason")
+    __slots__ = ("group_id", "outcome", "reason", "exists")
     class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         OUTCOME_UNSPECIFIED: _ClassVar[GroupDecision.Outcome]
@@ -95,7 +113,9 @@ class GroupDecision(_message.Message):
     GROUP_ID_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    EXISTS_FIELD_NUMBER: _ClassVar[int]
     group_id: str
     outcome: GroupDecision.Outcome
     reason: _reason_pb2.Reason
-    def __init__(self, group_id: _Optional[str] = ..., outcome: _Optional[_Union[GroupDecision.Outcome, str]] = ..., reason: _Optional[_Union[_reason_pb2.Reason, str]] = ...) -> None: ...
+    exists: bool
+    def __init__(self, group_id: _Optional[str] = ..., outcome: _Optional[_Union[GroupDecision.Outcome, str]] = ..., reason: _Optional[_Union[_reason_pb2.Reason, str]] = ..., exists: _Optional[bool] = ...) -> None: ...

@@ -52,6 +52,13 @@ def upgrade() -> None:
         _number("created_at"),
     )
     _create_transfers()
+    op.create_table(
+        "days",
+        sa.Column("owner", sa.String(36), primary_key=True),
+        sa.Column("day", sa.Integer, primary_key=True),
+        sa.Column("purpose", sa.Integer, primary_key=True),
+        _number("total"),
+    )
 
 
 def _create_transfers() -> None:
@@ -70,6 +77,9 @@ def _create_transfers() -> None:
         _number("debit_balance"),
         _number("credit_seq"),
         _number("credit_balance"),
+        sa.Column("kind", sa.Integer, nullable=False),
+        # Null for what resolves no hold; a hold is resolved once.
+        sa.Column("pending_id", sa.String(36), unique=True),
         _number("created_at"),
         sa.CheckConstraint("amount > 0", name="transfers_amount_positive"),
     )

@@ -1,0 +1,1 @@
+"""How orders are driven to their end: `steps`, `market` and `limit`, `driver`."""
