@@ -170,6 +170,7 @@ async def test_json_is_canonical(edge: Edge, rest: httpx.AsyncClient) -> None:
         "quantity": "",
         "filledQuantity": "",
         "createTime": "2026-01-01T00:00:00Z",
+        "history": [],
     }
     request = edge.workload.calls[-1][1]
     assert request == order_pb2.CreateOrderRequest(request_id="r", asset_id="BTC")
