@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 UV_VERSION := 0.13.9
 
-.PHONY: setup up test check gen lock soak clean help
+.PHONY: setup up test check gen lock soak bench clean help
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -29,8 +29,11 @@ up: setup ## Starts the whole mesh in the foreground; Ctrl-C stops it.
 test: setup ## Runs all tests with coverage.
 	@$(BIN)/python -m tests.run
 
-soak: setup ## The same tests with bigger numbers.
-	@TRADEWIND_SOAK=1 $(BIN)/python -m tests.run
+soak: setup ## The same tests with bigger numbers: storms, the full crash matrix, 100,000 orders.
+	@TRADEWIND_SOAK=1 $(BIN)/python -m tests.run -s
+
+bench: setup ## What an order costs, beside an empty call, on SQLite and PostgreSQL.
+	@$(BIN)/python -m tests.bench.orders
 
 check: setup ## Lint, types, boundaries, contracts, drift of generated files.
 	$(BIN)/ruff check .

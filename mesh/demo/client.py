@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -95,6 +95,8 @@ class Trader:
     orders: OrderServiceAsyncStub
     token: Token
     dice: random.Random
+    owned: list[tuple[Quote, str]] = field(default_factory=list)
+    """What was bought and not sold yet."""
 
     async def deposit(self, amount: str) -> None:
         """Puts money in."""

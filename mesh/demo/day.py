@@ -103,18 +103,23 @@ class Script:
 
     async def _trade(self, trader: Trader, quotes: Sequence[Quote]) -> tuple[Trader, Order]:
         dice = trader.dice
-        quote = dice.choice(quotes)
-        buys = dice.random() < 0.6
+        buys = not trader.owned or dice.random() < 0.6
         side = Order.BUY if buys else Order.SELL
+        if buys:
+            quote = dice.choice(quotes)
+            units = quote.units(Decimal(dice.randint(STAKE // 2, STAKE * 2)))
+        else:
+            quote, units = trader.owned.pop()
         limit = None
         if dice.random() < 0.3:
             # Some at a price that will hardly come today, some near the market.
             away = Decimal(dice.choice([2, 20, 500])) / 1000
             limit = quote.at(1 - away if buys else 1 + away)
-        units = quote.units(Decimal(dice.randint(STAKE // 2, STAKE * 2)))
         began = time.monotonic()
         order = await self._placed(trader, side, quote, units, limit)
         self._day.took_s.append(time.monotonic() - began)
+        if buys and order.state == Order.FILLED:
+            trader.owned.append((quote, units))
         return trader, order
 
     async def _placed(

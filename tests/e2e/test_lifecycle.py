@@ -101,3 +101,25 @@ async def _trade(customer: Customer) -> float:
     assert {reply.status_code for reply in replies} == {200}, replies[0].text
     assert len({reply.json()["orderId"] for reply in replies}) == 25
     return sum(float(reply.json()["total"]) for reply in replies)
+
+
+async def test_a_demonstration_day_ends_with_clean_books(mesh: Mesh) -> None:
+    done = await asyncio.to_thread(mesh.command, "demo", "--customers", "10", "--orders", "60")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "10 customers, 60 orders" in done.stdout
+    assert "FILLED" in done.stdout
+    assert "trading: 60 of 60" in done.stderr
+    assert done.stdout.rstrip().endswith("clean")
+
+
+async def test_a_demonstration_needs_a_mesh_and_says_so(tmp_path: Path) -> None:
+    done = await asyncio.to_thread(Mesh(tmp_path / "none", free_base()).command, "demo")
+    assert done.returncode == 2
+    assert "no ready mesh" in done.stderr
+
+
+async def test_replicas_need_a_database_that_takes_them(tmp_path: Path) -> None:
+    own = Mesh(tmp_path / "own", free_base())
+    done = await asyncio.to_thread(own.command, "up", "--detach", "--replicas", "2")
+    assert done.returncode == 2
+    assert "--replicas needs --database" in done.stderr
