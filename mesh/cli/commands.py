@@ -48,6 +48,7 @@ def up(plan: Plan) -> None:
         view = LiveView(sys.stdout)
         view.say(f"starting a mesh in {plan.home.folder}; Ctrl-C stops it")
         view.say(f"edge: http://127.0.0.1:{plan.ports.edge}")
+        view.say(f"viewer: http://127.0.0.1:{plan.ports.viewer}")
         asyncio.run(_supervise(plan, view))
 
 

@@ -7,6 +7,7 @@ should not carry what the others need.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ import click
 
 from mesh.cli import commands, status
 from mesh.cli.home import Home, HomeError
-from mesh.cli.live import progress, table
+from mesh.cli.live import is_terminal, progress, table
 from mesh.cli.plan import DATABASE_VARIABLE, Plan
 from mesh.cli.ports import MOST_INSTANCES, SPAN, Ports
 from mesh.cli.supervisor import StartError
@@ -201,6 +202,69 @@ def demo(home: Path, customers: int, orders: int, limit_s: float) -> None:
         sys.exit(2)
     click.echo(audit_report.as_text(findings))
     sys.exit(1 if any(finding.offenders for finding in findings) else 0)
+
+
+@main.command()
+@home_option
+@click.argument("trace_id")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON in Jaeger's form.")
+def trace(home: Path, trace_id: str, as_json: bool) -> None:
+    """Show a trace: which spans there were, when, for how long, and what failed.
+
+    Its id is in the header x-trace-id of every answer, in every error, in the logs, and
+    in an order's history. Exit code 1: there is no such trace, or no mesh runs.
+    """
+    from mesh.cli import look
+    from mesh.viewer.text import waterfall
+
+    viewer = status.read(Home(home))["urls"]["viewer"]
+    if viewer is None:
+        raise click.ClickException(f"no mesh runs in {home}; start one with `mesh up`")
+    try:
+        found = look.trace(viewer, trace_id)
+    except look.LookError as error:
+        raise click.ClickException(str(error)) from error
+    coloured = is_terminal(sys.stdout) and "NO_COLOR" not in os.environ
+    click.echo(
+        json.dumps(found, indent=2) if as_json else waterfall(found, look.width(), colour=coloured),
+        color=coloured,
+    )
+
+
+@main.command()
+@home_option
+@click.argument("names", nargs=-1, metavar="[PROCESS]...")
+@click.option(
+    "-n",
+    "--lines",
+    type=click.IntRange(0, 100_000),
+    default=50,
+    show_default=True,
+    help="How many of the latest lines.",
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on with new lines until Ctrl-C.")
+def logs(home: Path, names: tuple[str, ...], lines: int, follow: bool) -> None:
+    """Show what processes have logged, in the order of time; all processes by default.
+
+    The logs are JSON lines in the folder logs of the home.
+    """
+    from mesh.cli import look
+    from mesh.viewer.text import log_line
+
+    coloured = is_terminal(sys.stdout) and "NO_COLOR" not in os.environ
+
+    def show(line: str) -> None:
+        click.echo(log_line(line, colour=coloured), color=coloured)
+
+    try:
+        files = look.logs_of(Home(home), names)
+        for line in look.last_lines(files, lines):
+            show(line)
+        if follow:
+            for line in look.follow(files):
+                show(line)
+    except look.LookError as error:
+        raise click.ClickException(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from mesh.cli.instances import instances, service_of
 from mesh.cli.leftovers import MARK
 from mesh.cli.ports import HOST, Ports
 from mesh.cli.process import ChildSpec
-from mesh.identity.names import CLI, EDGE, SERVICES
+from mesh.identity.names import CLI, EDGE, SERVICES, VIEWER
 
 DATABASE_VARIABLE = "TRADEWIND_DATABASE"
 """The environment variable that holds what `--database` does."""
@@ -80,9 +80,32 @@ class Plan:
             "TRADEWIND_DATABASE_URL": self.database or self.home.database(own),
             "TRADEWIND_PEERS": json.dumps(peers),
         }
+        # Whoever has a collector of their own keeps it.
+        settings["TRADEWIND_OTLP_ENDPOINT"] = os.environ.get(
+            "TRADEWIND_OTLP_ENDPOINT", f"{HOST}:{self.ports.otlp}"
+        )
         if own == "auth":
             settings["TRADEWIND_KEY_SECRET_FILE"] = str(self.home.secret)
         return settings
+
+    def viewer(self) -> ChildSpec:
+        """How to run the trace viewer."""
+        listen = {
+            "HTTP_LISTEN": self.ports.viewer,
+            "OTLP_GRPC_LISTEN": self.ports.otlp,
+            "OTLP_HTTP_LISTEN": self.ports.otlp_http,
+        }
+        settings = {f"TRADEWIND_VIEWER_{name}": f"{HOST}:{port}" for name, port in listen.items()}
+        settings["TRADEWIND_VIEWER_STORE"] = str(self.home.folder / "data" / "traces.db")
+        # Few threads, so few arenas of the allocator: some megabytes less.
+        settings["MALLOC_ARENA_MAX"] = "1"
+        return ChildSpec(
+            name=VIEWER,
+            address=f"{HOST}:{self.ports.viewer}",
+            command=[sys.executable, "-m", "mesh.viewer.main"],
+            environment={**self._environment(), **settings},
+            open_log=partial(self.home.open_log, VIEWER),
+        )
 
     def edge(self, command: Sequence[str]) -> ChildSpec:
         """How to run Envoy, by a command whose bootstrap has been written."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mesh.cli.instances import number_of, service_of
-from mesh.identity.names import EDGE, SERVICES
+from mesh.identity.names import EDGE, SERVICES, VIEWER
 
 HOST = "127.0.0.1"
 SPAN = 100
@@ -18,7 +18,7 @@ MOST_INSTANCES = 11
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The ports of one mesh; base + 1 to base + 4 are kept free for what is to come."""
+    """The ports of one mesh; base + 4 is kept free for what is to come."""
 
     base: int
 
@@ -26,6 +26,21 @@ class Ports:
     def edge(self) -> int:
         """Where customers connect."""
         return self.base
+
+    @property
+    def viewer(self) -> int:
+        """Where the trace viewer's page is."""
+        return self.base + 1
+
+    @property
+    def otlp(self) -> int:
+        """Where spans and logs are collected, OTLP over gRPC."""
+        return self.base + 2
+
+    @property
+    def otlp_http(self) -> int:
+        """Where they are collected over HTTP."""
+        return self.base + 3
 
     @property
     def admin(self) -> int:
@@ -44,6 +59,7 @@ class Ports:
     def used(self, names: Iterable[str] = SERVICES) -> dict[int, str]:
         """Every port that will be listened on, with the name of the process."""
         found = {self.edge: EDGE, self.admin: EDGE}
+        found |= dict.fromkeys((self.viewer, self.otlp, self.otlp_http), VIEWER)
         for name in names:
             found[self.grpc(name)] = found[self.http(name)] = name
         return found

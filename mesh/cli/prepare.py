@@ -85,6 +85,7 @@ async def write_bootstrap(home: Home, ports: Ports, replicas: int) -> None:
         identity=identity,
         jwks=MessageToJson(keys, indent=None),
         probe=probe,
+        otlp=Address(HOST, ports.otlp),
     )
     write_private(home.bootstrap, bootstrap_bytes(config))
     print(json.dumps({"command": envoy_command(home.bootstrap), "drainS": DRAIN_S}))

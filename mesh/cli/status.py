@@ -42,7 +42,11 @@ def snapshot(home: Path, ports: Ports, children: Iterable[Child], *, ready: bool
         "ready": ready,
         "home": str(home),
         "version": own_version(),
-        "urls": {"edge": f"http://{HOST}:{ports.edge}", "viewer": None, "otlp": None},
+        "urls": {
+            "edge": f"http://{HOST}:{ports.edge}",
+            "viewer": f"http://{HOST}:{ports.viewer}",
+            "otlp": f"{HOST}:{ports.otlp}",
+        },
         "processes": [_process(child) for child in children],
     }
 

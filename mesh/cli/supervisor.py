@@ -40,6 +40,7 @@ class Supervisor:
         self._say = say
         self._services = {name: Child(plan.service(name), say) for name in plan.names}
         self._edge = Child(plan.edge([]), say)
+        self._viewer = Child(plan.viewer(), say)
         self._drain_s = 0.0
         self._auth_serves = asyncio.Event()
         self._probe = f"tradewind-probe/{secrets.token_hex(16)}"
@@ -50,7 +51,7 @@ class Supervisor:
 
     @property
     def _children(self) -> tuple[Child, ...]:
-        return (self._edge, *self._services.values())
+        return (self._edge, self._viewer, *self._services.values())
 
     @property
     def state(self) -> dict[str, Any]:
@@ -106,7 +107,7 @@ class Supervisor:
         if self._plan.database is not None:
             await run_errand("database", told=self._database)
         await self._plan.issue()
-        for child in self._services.values():
+        for child in (self._viewer, *self._services.values()):
             child.start()
         edge = asyncio.create_task(self._start_edge())
         try:
@@ -164,9 +165,14 @@ class Supervisor:
         edge = self._edge
         return _mark(edge, ready=await edge_is_ready(self._plan.ports.edge, self._probe))
 
+    async def _check_viewer(self) -> bool:
+        return _mark(self._viewer, ready=await service_is_ready(self._plan.ports.viewer))
+
     async def _all_ready(self) -> bool:
+        """Whether customers can trade; they can without the viewer."""
         checks = (self._check(name) for name in self._services)
-        return all(await asyncio.gather(self._check_edge(), *checks))
+        needed = asyncio.gather(self._check_edge(), *checks)
+        return all((await asyncio.gather(needed, self._check_viewer()))[0])
 
     async def _watch(self) -> None:
         while not self._stop.is_set():
@@ -206,6 +212,7 @@ class Supervisor:
             await asyncio.sleep(self._drain_s)
         await self._edge.stop()
         await asyncio.gather(*(child.stop() for child in self._services.values()))
+        await self._viewer.stop()
         self._plan.home.state.unlink(missing_ok=True)
         self._say("stopped")
 

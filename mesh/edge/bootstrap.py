@@ -29,9 +29,9 @@ DRAIN_S = 1
 
 
 def _runtime() -> LayeredRuntime:
-    """Spans leave in batches, none later than a second after its end."""
+    """Spans leave in batches, none later than half a second after its end."""
     values = {
-        "tracing.opentelemetry.flush_interval_ms": 1_000,
+        "tracing.opentelemetry.flush_interval_ms": 500,
         "tracing.opentelemetry.min_flush_spans": 100,
     }
     return LayeredRuntime(layers=[RuntimeLayer(name="fixed", static_layer=struct(values))])

@@ -5,6 +5,7 @@ from __future__ import annotations
 TRUST_DOMAIN = "tradewind"
 EDGE = "edge"
 CLI = "cli"
+VIEWER = "viewer"
 SERVICES = ("auth", "user", "inventory", "order")
 
 ACCESS_ISSUER = "tradewind"

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from mesh.runtime.statements import trace_statements
 from mesh.telemetry import metrics
-from mesh.telemetry.tracing import Spanned
+from mesh.telemetry.tracing import part_of_trace
 
 Result = TypeVar("Result")
 Work = Callable[[AsyncConnection], Awaitable[Result]]
@@ -138,7 +138,7 @@ class Database:
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 # From waiting for a connection to the end of the commit.
-                with Spanned("transaction", SpanKind.INTERNAL, self._attributes):
+                with part_of_trace("transaction", SpanKind.INTERNAL, self._attributes):
                     async with self._writer.begin() as connection:
                         return await work(connection)
             except DBAPIError as error:

@@ -100,6 +100,9 @@ class Service(Generic[Settings]):
         while True:
             try:
                 await work()
+            except aio.AioRpcError as error:
+                extra = {"work": name, "code": error.code().name}
+                log.warning("background work waits for another service", extra=extra)
             except Exception:
                 log.exception("background work failed", extra={"work": name})
             await asyncio.sleep(interval_s)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 
 from opentelemetry import context as otel_context
@@ -12,7 +14,15 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
@@ -21,6 +31,7 @@ from mesh.telemetry.logs import OtlpHandler
 
 _propagator = TraceContextTextMapPropagator()
 _NOWHERE = Context()
+_USUAL = re.compile("00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _at_stop: list[Callable[[], None]] = []
 
 tracer = trace.get_tracer("tradewind")
@@ -126,6 +137,15 @@ class Spanned:
         self._span.end()
 
 
+def part_of_trace(
+    name: str, kind: SpanKind, attributes: Mapping[str, AttributeValue]
+) -> AbstractContextManager[Span | None]:
+    """A span inside of a trace that is recorded, nothing elsewhere: it never begins a trace."""
+    if not trace.get_current_span().is_recording():
+        return nullcontext()
+    return Spanned(name, kind, attributes)
+
+
 def fail(span: Span, why: str) -> None:
     """Says that what a span stands for failed, and why: a code or a type, never a message."""
     span.set_attribute("error.type", why)
@@ -145,14 +165,22 @@ def extract(metadata: Metadata) -> Context:
         for key, value in metadata
         if key in ("traceparent", "tracestate") and isinstance(value, str)
     }
+    if len(carrier) == 1 and (found := _USUAL.fullmatch(carrier.get("traceparent", ""))):
+        # What the edge and our own clients send; reading it so takes a third of the time.
+        trace_id, span_id, flags = (int(part, 16) for part in found.groups())
+        parent = SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))
+        return trace.set_span_in_context(NonRecordingSpan(parent), _NOWHERE)
     return _propagator.extract(carrier, context=_NOWHERE) if carrier else _NOWHERE
 
 
 def inject(context: Context | None = None) -> list[tuple[str, str]]:
     """Metadata that carries a trace context, by default the current one, to a peer."""
-    carrier: dict[str, str] = {}
-    _propagator.inject(carrier, context=context)
-    return list(carrier.items())
+    found = trace.get_current_span(context).get_span_context()
+    if not found.is_valid:
+        return []
+    parent = f"00-{found.trace_id:032x}-{found.span_id:016x}-{found.trace_flags:02x}"
+    state = found.trace_state.to_header()
+    return [("traceparent", parent), *([("tracestate", state)] if state else [])]
 
 
 def current_context() -> Context:

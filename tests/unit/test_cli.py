@@ -19,10 +19,12 @@ from click.testing import CliRunner
 
 from mesh.cli import status
 from mesh.cli.home import Home, HomeInUseError
+from mesh.cli.instances import instances
 from mesh.cli.logs import rotate_all
 from mesh.cli.main import main
-from mesh.cli.ports import HOST, Ports, taken
+from mesh.cli.ports import HOST, MOST_INSTANCES, SPAN, Ports, taken
 from mesh.cli.process import Child, ChildSpec
+from mesh.identity.names import SERVICES
 from tests.support.eventually import eventually
 
 
@@ -97,8 +99,11 @@ def test_a_log_that_cannot_be_set_aside_is_emptied_and_that_is_told(tmp_path: Pa
 
 
 def test_no_two_uses_share_a_port() -> None:
-    assert len(Ports(8080).used()) == 10
-    assert not set(range(8081, 8085)) & set(Ports(8080).used())
+    names = [name for service in SERVICES for name in instances(service, MOST_INSTANCES)]
+    used = Ports(8080).used(names)
+    assert len(used) == 5 + 2 * len(names)
+    assert max(used) < 8080 + SPAN
+    assert 8084 not in used
 
 
 def test_a_taken_port_is_named_with_its_process_before_anything_starts(tmp_path: Path) -> None:

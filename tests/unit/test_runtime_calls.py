@@ -16,8 +16,6 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from tradewind.api.v1.reason_pb2 import Reason
 from tradewind.inventory.v1 import audit_pb2, stock_pb2
@@ -41,6 +39,7 @@ from mesh.runtime.service import Service
 from mesh.runtime.settings import ServiceSettings
 from tests.support.eventually import eventually
 from tests.support.ports import free_port
+from tests.support.spans import exporter
 from tests.support.workloads import Workloads
 
 ALICE = "0190aaaa-0000-7000-8000-000000000001"
@@ -166,11 +165,7 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
 
 @pytest.fixture(scope="module")
 def spans() -> InMemorySpanExporter:
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    trace.set_tracer_provider(provider)
-    return exporter
+    return exporter()
 
 
 def details(error: grpc.aio.AioRpcError) -> dict[str, Any]:
