@@ -72,7 +72,7 @@ async def buy(backend: Backend, request_id: str) -> None:
 
 
 async def sell(backend: Backend, request_id: str) -> None:
-    await place(backend, request_id, side=Order.SELL, type=Order.MARKET, quantity="0.0001")
+    await place(backend, request_id, side=Order.SELL, type=Order.MARKET, quantity="0.00002")
 
 
 async def _limit(backend: Backend, request_id: str, limit: str, **more: Any) -> Order:
