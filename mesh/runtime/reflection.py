@@ -9,10 +9,8 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from mesh.contract.methods import public_services
 
-REFLECTION_SERVICES = (
-    "grpc.reflection.v1.ServerReflection",
-    "grpc.reflection.v1alpha.ServerReflection",
-)
+V1ALPHA = "grpc.reflection.v1alpha.ServerReflection"
+REFLECTION_SERVICES = ("grpc.reflection.v1.ServerReflection", V1ALPHA)
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -22,9 +20,11 @@ def add_reflection(server: aio.Server) -> None:
     """Registers both versions of reflection (they are the same on the wire).
 
     Every service describes all public services of the contracts, so the edge
-    may ask any of them; internal services are described to nobody.
+    may ask any of them; internal services are described to nobody. Of reflection
+    itself only v1alpha is listed: the library has no descriptor of v1, and clients
+    that ask for all that is listed would fail on it.
     """
-    servicer = reflection.aio.ReflectionServicer(public_services() + REFLECTION_SERVICES)
+    servicer = reflection.aio.ReflectionServicer((*public_services(), V1ALPHA))
     handler = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
 from collections import Counter
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import grpc
 import httpx
+import pytest
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from tradewind.order.v1.order_pb2 import CreateOrderRequest, Order
 from tradewind.order.v1.order_pb2_grpc import OrderServiceStub
@@ -214,3 +218,38 @@ async def test_the_edge_lists_its_services_by_reflection(mesh: Mesh) -> None:
         "tradewind.order.v1.OrderService",
     }
     assert not [name for name in names if "Ledger" in name or "Audit" in name]
+
+
+@pytest.mark.parametrize("version", ["grpc-v1", "grpc-v1alpha"])
+async def test_buf_curl_lists_methods_and_places_an_order(
+    customer: Customer, mesh: Mesh, version: str
+) -> None:
+    await customer.deposit("1000")
+    url = f"http://127.0.0.1:{mesh.base}"
+    curl = [str(Path(sys.executable).with_name("buf")), "curl", "--protocol", "grpc"]
+    curl += ["--http2-prior-knowledge", "--reflect-protocol", version]
+
+    async def run(*arguments: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *curl, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        out, err = await process.communicate()
+        assert process.returncode == 0, err.decode()
+        return out.decode()
+
+    assert "tradewind.order.v1.OrderService/CreateOrder" in await run("--list-methods", url)
+    body = {
+        "requestId": "curl",
+        "assetId": "BTC",
+        "side": "BUY",
+        "type": "MARKET",
+        "quantity": "0.001",
+    }
+    order = await run(
+        "-H",
+        f"Authorization: Bearer {customer.token}",
+        "-d",
+        json.dumps(body),
+        f"{url}/tradewind.order.v1.OrderService/CreateOrder",
+    )
+    assert json.loads(order)["state"] == "FILLED"
