@@ -43,6 +43,8 @@ def up(plan: Plan) -> None:
         HomeError: the home cannot be used, or a mesh runs in it already.
         StartError: it could not be started.
     """
+    # Data and logs are for the owner only, whatever made them.
+    os.umask(0o077)
     plan.home.prepare()
     with plan.home.acquire():
         view = LiveView(sys.stdout)

@@ -45,7 +45,10 @@ def main() -> None:
     type=click.IntRange(1024, 65536 - SPAN),
     default=8080,
     show_default=True,
-    help="The edge's port. Envoy's administration is at +5, services are at +10 to +99.",
+    help=(
+        "The edge's port. The viewer is at +1, OTLP at +2 (gRPC) and +3 (HTTP), Envoy's "
+        "administration at +5, services are at +10 to +99."
+    ),
 )
 @click.option(
     "--database",
@@ -66,7 +69,7 @@ def main() -> None:
     help="Instances of each service; more than one needs --database.",
 )
 def up(detach: bool, home: Path, port_base: int, database: str | None, replicas: int) -> None:
-    """Start the mesh: four services and the edge.
+    """Start the mesh: four services, the edge and the trace viewer.
 
     Runs in the foreground with a live status until Ctrl-C, or with --detach in the
     background until `mesh down`. What dies is started again. Data is kept: the next

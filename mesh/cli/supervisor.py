@@ -198,7 +198,9 @@ class Supervisor:
             self._published = state
 
     def _what_is_missing(self) -> str:
-        missing = [c.spec.name for c in self._children if c.state is not ChildState.READY]
+        # Services first: an edge that is not ready mostly lacks one of them.
+        suspects = (*self._services.values(), self._edge)
+        missing = [c.spec.name for c in suspects if c.state is not ChildState.READY]
         logs = self._plan.home.log(missing[0] if missing else EDGE)
         when = "" if self._published.get("ready") else f" within {START_S:g} s"
         return f"not ready{when}: {', '.join(missing)}; see {logs}"

@@ -8,8 +8,8 @@ database asks for it (serialisation failure, deadlock).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,8 +18,11 @@ from sqlalchemy import Select, Table, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from tradewind.api.v1.reason_pb2 import Reason
 
+from mesh.runtime.errors import UNAVAILABLE_TEXT, CallError
 from mesh.runtime.statements import trace_statements
 from mesh.telemetry import metrics
 from mesh.telemetry.tracing import part_of_trace
@@ -33,6 +36,8 @@ _CLOCK_POSTGRESQL = text("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 10
 _CLOCK_SQLITE = text(
     "SELECT CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER) * 1000"
 )
+_LOST = frozenset({"08", "57", "53"})
+"""SQLSTATE classes: connection exception, operator intervention, insufficient resources."""
 _RUN_AGAIN = frozenset({"40001", "40P01"})
 """SQLSTATE of serialization_failure and deadlock_detected (PostgreSQL, appendix A)."""
 
@@ -91,7 +96,8 @@ def _postgresql_engine(url: URL, schema: str) -> AsyncEngine:
         url,
         pool_size=POOL_SIZE,
         max_overflow=0,
-        pool_pre_ping=False,
+        # A connection that the server has ended is replaced before it is used.
+        pool_pre_ping=True,
         hide_parameters=True,
         connect_args={"server_settings": {"search_path": schema, "application_name": schema}},
     )
@@ -103,6 +109,32 @@ def _measure_pool(engine: AsyncEngine, database: str, name: str) -> None:
     used = metrics.pool_connections.labels(database, name, "used")
     used.set_function(pool.checkedout)
     metrics.pool_limit.labels(database, name).set_function(pool.size)
+
+
+@contextmanager
+def _loss_told() -> Iterator[None]:
+    """Turns a connection that cannot be made, or was lost, into "try again".
+
+    Whether a lost transaction was committed is not known; all work is idempotent by
+    the ids it is given, so asking again is right.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not _is_lost(error):
+            raise
+        raise CallError(Reason.SERVICE_UNAVAILABLE, UNAVAILABLE_TEXT, retry_after_s=1) from error
+
+
+def _is_lost(error: Exception) -> bool:
+    match error:
+        case DBAPIError():
+            return error.connection_invalidated or sqlstate(error)[:2] in _LOST
+        case OSError() | PoolTimeoutError():
+            return True
+        case _:
+            # The driver's own, where SQLAlchemy lets it through: "connection is closed".
+            return type(error).__module__.startswith("asyncpg")
 
 
 class Database:
@@ -125,8 +157,10 @@ class Database:
         self._attributes = {"db.system.name": system, "db.namespace": schema}
         self._run_again = metrics.transaction_retries.labels(schema)
         for name, engine in {"write": self._writer, "read": self._reader}.items():
-            trace_statements(engine, self._attributes)
             _measure_pool(engine, schema, name)
+        # PostgreSQL has one for both: its statements are recorded once.
+        for engine in {self._writer, self._reader}:
+            trace_statements(engine, self._attributes)
 
     async def transact(self, work: Work[Result]) -> Result:
         """Runs `work` in one writing transaction; commits, or rolls back on any exception.
@@ -139,7 +173,7 @@ class Database:
             try:
                 # From waiting for a connection to the end of the commit.
                 with part_of_trace("transaction", SpanKind.INTERNAL, self._attributes):
-                    async with self._writer.begin() as connection:
+                    async with self.writer() as connection:
                         return await work(connection)
             except DBAPIError as error:
                 if attempt == MAX_ATTEMPTS or sqlstate(error) not in _RUN_AGAIN:
@@ -151,19 +185,21 @@ class Database:
     @asynccontextmanager
     async def writer(self) -> AsyncIterator[AsyncConnection]:
         """One writing transaction that is never run again; for migrations. Else use `transact`."""
-        async with self._writer.begin() as connection:
-            yield connection
+        with _loss_told():
+            async with self._writer.begin() as connection:
+                yield connection
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection that reads committed data."""
-        async with self._reader.connect() as connection:
-            yield connection
+        with _loss_told():
+            async with self._reader.connect() as connection:
+                yield connection
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """A connection that reads one snapshot of the whole database until it is left."""
-        async with self._reader.connect() as connection:
+        async with self.read() as connection:
             if self.is_postgresql:
                 await connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection

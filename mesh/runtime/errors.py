@@ -13,47 +13,15 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 from tradewind.api.v1.reason_pb2 import Reason
 
+from mesh.contract import catalogue
+
 DOMAIN = "tradewind"
 DETAILS_KEY = "grpc-status-details-bin"
 
+_BY_NUMBER: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
+
 CODES: Mapping[Reason, grpc.StatusCode] = {
-    Reason.FIELD_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
-    Reason.MALFORMED_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
-    Reason.UNKNOWN_FIELD: grpc.StatusCode.INVALID_ARGUMENT,
-    Reason.REQUEST_TOO_LARGE: grpc.StatusCode.INVALID_ARGUMENT,
-    Reason.TOKEN_MISSING: grpc.StatusCode.UNAUTHENTICATED,
-    Reason.TOKEN_INVALID: grpc.StatusCode.UNAUTHENTICATED,
-    Reason.TOKEN_EXPIRED: grpc.StatusCode.UNAUTHENTICATED,
-    Reason.REFRESH_TOKEN_INVALID: grpc.StatusCode.UNAUTHENTICATED,
-    Reason.CREDENTIALS_INVALID: grpc.StatusCode.UNAUTHENTICATED,
-    Reason.ROLE_REQUIRED: grpc.StatusCode.PERMISSION_DENIED,
-    Reason.CALLER_NOT_ALLOWED: grpc.StatusCode.PERMISSION_DENIED,
-    Reason.ROUTE_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
-    Reason.ASSET_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
-    Reason.ORDER_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
-    Reason.USER_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
-    Reason.USERNAME_TAKEN: grpc.StatusCode.ALREADY_EXISTS,
-    Reason.EMAIL_TAKEN: grpc.StatusCode.ALREADY_EXISTS,
-    Reason.INSUFFICIENT_FUNDS: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.INSUFFICIENT_HOLDING: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.OUT_OF_STOCK: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.PRICE_BOUND: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.PRICES_STALE: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.NOTIONAL_LIMIT: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.AMOUNT_TOO_SMALL: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.ASSET_HALTED: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.REQUEST_ID_REUSED: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.NOT_FILLED_IN_TIME: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.DAILY_LIMIT: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.ORDER_NOT_OPEN: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.HOLD_NOT_PENDING: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.RATE_LIMITED: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    Reason.SERVICE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
-    Reason.DEADLINE_EXCEEDED: grpc.StatusCode.DEADLINE_EXCEEDED,
-    Reason.ORDER_OUTCOME_PENDING: grpc.StatusCode.UNAVAILABLE,
-    Reason.CANCELLED: grpc.StatusCode.CANCELLED,
-    Reason.UNIMPLEMENTED: grpc.StatusCode.UNIMPLEMENTED,
-    Reason.INTERNAL: grpc.StatusCode.INTERNAL,
+    reason: _BY_NUMBER[number] for reason, number in catalogue.CODES.items()
 }
 """The gRPC code of every reason."""
 

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc import aio
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from tradewind.api.v1.reason_pb2 import Reason
@@ -71,6 +72,7 @@ class Pipeline:
     def __init__(self, method: Method) -> None:
         self.method = method
         self.validate = validator(method.input)
+        self._message = _message_class(method.input)
         self._name = method.path[1:]
         self._attributes = {"rpc.system.name": "grpc", "rpc.method": self._name}
         self._observe = metrics.CallMetric(metrics.server_calls, method.path).observe
@@ -112,6 +114,19 @@ class Pipeline:
         if method.access is Access.OPERATOR and "OPERATOR" not in roles:
             raise CallError(Reason.ROLE_REQUIRED, "The method needs the role OPERATOR.")
         return Call(method, caller, subject, roles, self._deadline(context))
+
+    def parse(self, sent: bytes) -> Message:
+        """The request in the bytes that were sent.
+
+        Here and not in gRPC's deserializer, which tells callers of our classes.
+
+        Raises:
+            CallError: MALFORMED_REQUEST.
+        """
+        try:
+            return self._message.FromString(sent)
+        except DecodeError as error:
+            raise CallError(Reason.MALFORMED_REQUEST, "The request cannot be read.") from error
 
     def _deadline(self, context: Context) -> float:
         left = context.time_remaining()
@@ -175,16 +190,17 @@ _SERVER_FAULTS = frozenset(
 """Codes that are a server span's errors (OpenTelemetry semantic conventions for gRPC)."""
 
 
-def unary(method: Method, handler: Handler) -> Callable[[Message, Context], Awaitable[Message]]:
+def unary(method: Method, handler: Handler) -> Callable[[bytes, Context], Awaitable[Message]]:
     """Wraps a unary handler."""
     pipeline = Pipeline(method)
 
-    async def serve(request: Message, context: Context) -> Message:
+    async def serve(sent: bytes, context: Context) -> Message:
         started, code = time.monotonic(), grpc.StatusCode.CANCELLED
         metadata = context.invocation_metadata() or ()
         span = pipeline.begin(metadata)
         try:
             call = pipeline.authorise(context, metadata)
+            request = pipeline.parse(sent)
             pipeline.validate(request)
             enter_call(call)
             async with asyncio.timeout(call.deadline - time.monotonic()):
@@ -200,16 +216,17 @@ def unary(method: Method, handler: Handler) -> Callable[[Message, Context], Awai
     return serve
 
 
-def streaming(method: Method, handler: Handler) -> Callable[[Message, Context], AsyncIterator[Any]]:
+def streaming(method: Method, handler: Handler) -> Callable[[bytes, Context], AsyncIterator[Any]]:
     """Wraps a handler that answers a stream."""
     pipeline = Pipeline(method)
 
-    async def serve(request: Message, context: Context) -> AsyncIterator[Any]:
+    async def serve(sent: bytes, context: Context) -> AsyncIterator[Any]:
         started, code = time.monotonic(), grpc.StatusCode.CANCELLED
         metadata = context.invocation_metadata() or ()
         span = pipeline.begin(metadata)
         try:
             call = pipeline.authorise(context, metadata)
+            request = pipeline.parse(sent)
             pipeline.validate(request)
             enter_call(call)
             async with asyncio.timeout(call.deadline - time.monotonic()):
@@ -256,7 +273,7 @@ def _service_handler(servicer: object, service: str) -> grpc.GenericRpcHandler:
         handler = getattr(servicer, method.name)
         if handler.__qualname__.startswith(f"{service.rpartition('.')[2]}Servicer."):
             raise TypeError(f"{type(servicer).__name__} lacks {method.name}")
-        request, response = _message_class(method.input), _message_class(method.output)
+        response = _message_class(method.output)
         kind, wrap = (
             (grpc.unary_stream_rpc_method_handler, streaming)
             if method.server_streaming
@@ -264,7 +281,6 @@ def _service_handler(servicer: object, service: str) -> grpc.GenericRpcHandler:
         )
         handlers[method.name] = kind(
             wrap(method, handler),
-            request_deserializer=request.FromString,
             response_serializer=response.SerializeToString,
         )
     return grpc.method_handlers_generic_handler(service, handlers)

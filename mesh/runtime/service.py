@@ -17,10 +17,12 @@ import grpc
 import uvloop
 from grpc import aio
 from grpc_health.v1 import health
+from tradewind.api.v1.reason_pb2 import Reason
 
 from mesh.identity.files import IdentityFiles
 from mesh.runtime.client import MeshChannel
 from mesh.runtime.database import Database
+from mesh.runtime.errors import CallError
 from mesh.runtime.http import Check, HttpPort
 from mesh.runtime.migrate import is_current, migrate_in_child
 from mesh.runtime.reflection import NOT_SERVING, SERVING, add_health, add_reflection
@@ -103,6 +105,9 @@ class Service(Generic[Settings]):
             except aio.AioRpcError as error:
                 extra = {"work": name, "code": error.code().name}
                 log.warning("background work waits for another service", extra=extra)
+            except CallError as error:
+                extra = {"work": name, "reason": Reason.Name(error.reason)}
+                log.warning("background work has to wait", extra=extra)
             except Exception:
                 log.exception("background work failed", extra={"work": name})
             await asyncio.sleep(interval_s)

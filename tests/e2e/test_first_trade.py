@@ -205,11 +205,18 @@ async def test_a_grpc_client_trades_through_the_edge(customer: Customer, mesh: M
 
 
 async def test_the_edge_lists_its_services_by_reflection(mesh: Mesh) -> None:
-    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    hidden = "tradewind.user.v1.LedgerService"
+    requests = [
+        reflection_pb2.ServerReflectionRequest(list_services=""),
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol=hidden),
+        reflection_pb2.ServerReflectionRequest(
+            file_containing_symbol="tradewind.user.v1.ProvisioningService"
+        ),
+    ]
     async with grpc.aio.insecure_channel(f"127.0.0.1:{mesh.base}") as channel:
         new_stub: Any = reflection_pb2_grpc.ServerReflectionStub
         stub = new_stub(channel)
-        replies = [reply async for reply in stub.ServerReflectionInfo(iter([request]))]
+        replies = [reply async for reply in stub.ServerReflectionInfo(iter(requests))]
     names = {service.name for service in replies[0].list_services_response.service}
     assert names >= {
         "tradewind.auth.v1.AuthService",
@@ -218,6 +225,8 @@ async def test_the_edge_lists_its_services_by_reflection(mesh: Mesh) -> None:
         "tradewind.order.v1.OrderService",
     }
     assert not [name for name in names if "Ledger" in name or "Audit" in name]
+    for reply in replies[1:]:
+        assert reply.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
 
 
 @pytest.mark.parametrize("version", ["grpc-v1", "grpc-v1alpha"])

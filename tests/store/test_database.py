@@ -9,8 +9,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
+from tradewind.api.v1.reason_pb2 import Reason
 
 from mesh.runtime.database import Database
+from mesh.runtime.errors import CallError
+from mesh.telemetry.tracing import tracer
+from tests.support.ports import free_port
+from tests.support.spans import RecordedSpans
 
 COUNT = text("SELECT count(*) FROM things")
 INSERT = text("INSERT INTO things (name, number) VALUES (:name, 0)")
@@ -111,3 +116,51 @@ async def test_an_error_that_another_run_cannot_mend_is_raised_at_once(things: D
     with pytest.raises(DBAPIError):
         await things.transact(work)
     assert runs == 1
+
+
+async def test_a_lost_connection_is_told_as_unavailable_and_the_next_call_works(
+    database_url: str,
+) -> None:
+    if not database_url.startswith("postgresql"):
+        pytest.skip("SQLite has no connection to lose")
+    victim, killer = Database(database_url, "public"), Database(database_url, "public")
+    kill = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+    async def die(connection: AsyncConnection) -> None:
+        async with killer.read() as other:
+            await other.execute(kill)
+        await connection.execute(text("SELECT 1"))
+
+    await victim.ping()
+    with pytest.raises(CallError) as refused:
+        await victim.transact(die)
+    assert refused.value.reason == Reason.SERVICE_UNAVAILABLE
+    await victim.ping()
+    async with killer.read() as other:
+        await other.execute(kill)
+    await victim.ping()
+    await victim.close()
+    await killer.close()
+
+
+async def test_a_server_that_is_not_there_is_told_as_unavailable() -> None:
+    database = Database(f"postgresql://nobody@127.0.0.1:{free_port()}/none", "public")
+    with pytest.raises(CallError) as refused:
+        await database.ping()
+    assert refused.value.reason == Reason.SERVICE_UNAVAILABLE
+    await database.close()
+
+
+async def test_a_statement_is_one_span(database_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    database = Database(database_url, "public")
+    spans = RecordedSpans()
+    with tracer.start_as_current_span("caller"):
+        await database.ping()
+        async with database.snapshot() as connection:
+            await connection.execute(text("SELECT 1"))
+    assert len(spans.named("SELECT")) == 2
+    assert not [record for record in caplog.records if "span" in record.getMessage()]
+    await database.close()

@@ -168,6 +168,19 @@ def spans() -> InMemorySpanExporter:
     return exporter()
 
 
+@pytest.mark.parametrize("sent", [b"\xff\xff\xff", b"\x0a\x02\xff\xfe"])
+async def test_bytes_that_are_no_message_are_refused_without_a_word_of_ours(
+    running: Running, sent: bytes
+) -> None:
+    channel = running.plain(running.workloads.identity("order"))
+    call: Any = channel.unary_unary("/tradewind.inventory.v1.QuoteService/BatchGetQuotes")
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call(sent, timeout=5)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert reason_of(refused.value) == Reason.MALFORMED_REQUEST
+    assert "class" not in (refused.value.details() or "")
+
+
 def details(error: grpc.aio.AioRpcError) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in error.trailing_metadata() or ():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 from tradewind.api.v1.reason_pb2 import Reason
@@ -22,6 +21,7 @@ from tradewind.user.v1.user_pb2 import User
 from mesh.runtime.errors import CallError, Violation, invalid
 from mesh.runtime.ids import new_id
 from mesh.runtime.times import now_us
+from mesh.telemetry.logs import audit
 from services.auth.domain import Registration, Use, may_log_in
 from services.auth.metrics import logins, refreshes
 from services.auth.passwords import Passwords
@@ -33,7 +33,6 @@ from services.auth.tokens import AccessTokens, hash_of, new_refresh_token
 SECOND = 1_000_000
 SCHEME = "Bearer"
 
-audit = logging.getLogger("tradewind.audit")
 """Who did what, by user id; never a username, an address or a secret."""
 
 
@@ -80,7 +79,7 @@ class AuthService(AuthServiceServicer):
     async def Register(self, request: RegisterRequest, _: object) -> User:
         """Registers a customer; USERNAME_TAKEN, EMAIL_TAKEN, SERVICE_UNAVAILABLE."""
         user = await self._registrar.register(_registration(request), request.password)
-        audit.info("registered", extra={"user_id": user.user_id})
+        audit("registered", user_id=user.user_id)
         return user
 
     async def Login(self, request: LoginRequest, _: object) -> Tokens:
@@ -91,14 +90,14 @@ class AuthService(AuthServiceServicer):
         user_id = credential.user_id if credential else ""
         if credential is None or not may_log_in(credential, matches):
             logins.labels("refused").inc()
-            audit.warning("login", extra={"user_id": user_id, "outcome": "refused"})
+            audit("login", user_id=user_id or "", outcome="refused")
             raise CallError(
                 Reason.CREDENTIALS_INVALID, "Username and password do not belong together."
             )
         refresh_token, now = new_refresh_token(), self._clock()
         await self._sessions.begin(new_id(), user_id, hash_of(refresh_token), now)
         logins.labels("accepted").inc()
-        audit.info("login", extra={"user_id": user_id, "outcome": "accepted"})
+        audit("login", user_id=user_id, outcome="accepted")
         return self._answer(user_id, credential.role, refresh_token, now)
 
     async def Refresh(self, request: RefreshRequest, _: object) -> Tokens:
@@ -109,10 +108,7 @@ class AuthService(AuthServiceServicer):
         if found.use in {Use.ROTATED, Use.REPEATED}:
             return self._answer(found.user_id, found.role, fresh, now)
         if found.use is Use.REVOKED:
-            audit.warning(
-                "session revoked",
-                extra={"user_id": found.user_id, "cause": "refresh token used again"},
-            )
+            audit("session revoked", user_id=found.user_id, cause="refresh token used again")
         raise CallError(
             Reason.REFRESH_TOKEN_INVALID,
             "The refresh token is unknown, used, revoked or too old; log in again.",
@@ -122,7 +118,7 @@ class AuthService(AuthServiceServicer):
         """Ends a session, if the token has one."""
         user_id = await self._sessions.end(hash_of(request.refresh_token))
         if user_id is not None:
-            audit.info("logout", extra={"user_id": user_id})
+            audit("logout", user_id=user_id)
         return LogoutResponse()
 
     async def GetJwks(self, request: GetJwksRequest, _: object) -> Jwks:

@@ -134,11 +134,14 @@ class OrderService(OrderServiceServicer):
     async def _cancel(self, order: Order) -> Order:
         """The order after the attempt to cancel it; what it held has returned, if in time."""
         run = self._saga.change(order, Cancelled(), order.updated_at)
-        if run is None:
-            return await self._reads.one(order.order_id) or order
-        changed = await asyncio.shield(run.accepted)
-        await self._settled(run)
-        return changed
+        if run is not None:
+            changed = await asyncio.shield(run.accepted)
+            await self._settled(run)
+            return changed
+        # Something is being decided on it here, perhaps by a repeat of this very call.
+        if (other := self._saga.running(order.order_id)) is not None:
+            await self._settled(other)
+        return await self._reads.one(order.order_id) or order
 
     async def _settled(self, run: Run) -> None:
         try:
