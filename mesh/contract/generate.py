@@ -1,13 +1,18 @@
-"""Generates `gen/` from `protos/`: `python -m mesh.contract.generate [--check]`."""
+"""Generates `gen/` and `docs/errors.md` from `protos/`.
+
+`python -m mesh.contract.generate [--check]`
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
+import tomllib
 from filecmp import cmp
 from importlib import resources
 from pathlib import Path
@@ -15,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / ".build"
 GEN = ROOT / "gen"
+ERRORS = Path("docs/errors.md")
 GOOGLEAPIS = (
     "google/api/annotations.proto",
     "google/api/field_behavior.proto",
@@ -41,7 +47,7 @@ def copy_googleapis() -> None:
 
 
 def generate(target: Path) -> None:
-    """Writes the whole `tradewind` package below `target`."""
+    """Writes the whole `tradewind` package and the page of errors below `target`."""
     copy_googleapis()
     package = target / "tradewind"
     package.mkdir(parents=True)
@@ -70,6 +76,20 @@ def generate(target: Path) -> None:
     (package / "py.typed").touch()
     for folder in (package, *(path for path in package.rglob("*") if path.is_dir())):
         (folder / "__init__.py").write_text(MARKER)
+    version = tomllib.loads((GEN / "pyproject.toml").read_text())["project"]["version"]
+    describe(target, "openapi", str(package / "openapi.json"), version)
+    (target / ERRORS).parent.mkdir()
+    describe(target, "catalogue", str(target / ERRORS))
+
+
+def describe(target: Path, module: str, *arguments: str) -> None:
+    """Runs a generator of `mesh.contract` on the stubs below `target`, not on those installed."""
+    subprocess.run(
+        [sys.executable, "-m", f"mesh.contract.{module}", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(target)},
+        check=True,
+    )
 
 
 def relative_files(root: Path) -> set[Path]:
@@ -91,20 +111,28 @@ def differences(fresh: Path, committed: Path) -> list[str]:
 
 
 def main() -> int:
-    """Regenerates `gen/tradewind`, or with `--check` reports what is out of date."""
+    """Regenerates what is derived from the contracts, or with `--check` reports what is stale."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 on any drift")
     check = parser.parse_args().check
     with tempfile.TemporaryDirectory() as scratch:
-        generate(Path(scratch))
-        fresh, committed = Path(scratch) / "tradewind", GEN / "tradewind"
+        fresh = Path(scratch)
+        generate(fresh)
         if check:
-            drift = differences(fresh, committed)
+            drift = [
+                f"gen/tradewind/{name}"
+                for name in differences(fresh / "tradewind", GEN / "tradewind")
+            ]
+            if not (ROOT / ERRORS).exists() or not cmp(
+                fresh / ERRORS, ROOT / ERRORS, shallow=False
+            ):
+                drift.append(str(ERRORS))
             for name in drift:
-                print(f"out of date: gen/tradewind/{name} (run `make gen`)", file=sys.stderr)
+                print(f"out of date: {name} (run `make gen`)", file=sys.stderr)
             return 1 if drift else 0
-        shutil.rmtree(committed, ignore_errors=True)
-        shutil.copytree(fresh, committed)
+        shutil.rmtree(GEN / "tradewind", ignore_errors=True)
+        shutil.copytree(fresh / "tradewind", GEN / "tradewind")
+        shutil.copyfile(fresh / ERRORS, ROOT / ERRORS)
     return 0
 
 
