@@ -95,7 +95,7 @@ class Backend:
                     return False
                 return answer.status_code == 200
 
-            await eventually(ready, within_s=30)
+            await eventually(ready, within_s=60)
         return process
 
     async def deposit(self, amount: str, request_id: str) -> None:
