@@ -284,7 +284,7 @@ async def test_unknown_user_and_wrong_password_answer_alike(
 ) -> None:
     user = await auth.register()
     caplog.clear()
-    with caplog.at_level("INFO", logger="tradewind.audit"):
+    with caplog.at_level("INFO", logger="audit"):
         errors = []
         for username, password in (("ada", "wrong"), ("nobody", PASSWORD), ("", "")):
             with pytest.raises(CallError) as error:

@@ -14,8 +14,9 @@ from tradewind.inventory.v1.stock_pb2 import Quote
 from tradewind.user.v1.user_pb2 import UpdateProfileRequest
 
 from mesh.runtime.errors import CallError
-from services.user.domain.decide import DAY, Batch, Books, Ledger, Limits
+from services.user.domain.decide import Batch, Books, Ledger, Limits, left_today
 from services.user.domain.ledger import (
+    MOST_UNITS,
     OUTSIDE,
     PLATFORM,
     USD,
@@ -58,7 +59,7 @@ def run(
     decided: Mapping[str, Decision] | None = None,
 ) -> Batch:
     books = Books(dict(accounts))
-    return Ledger(books, UNLIMITED, ids(), 1).decide(groups, decided or {})
+    return Ledger(books, UNLIMITED, ids(), now=1, today=0).decide(groups, decided or {})
 
 
 def test_a_refusal_moves_nothing_and_touches_no_neighbour() -> None:
@@ -202,25 +203,105 @@ def test_a_decision_that_is_told_again_says_so() -> None:
     assert [answer.exists for answer in batch.answers] == [False, True]
 
 
-def test_a_days_deposits_end_at_the_limit_and_begin_again_at_midnight() -> None:
-    def deposits(*amounts: int) -> list[Group]:
-        return [
-            Group(f"d{n}", (Transfer(OUTSIDE, ANN, USD, each, Purpose.DEPOSIT),))
-            for n, each in enumerate(amounts)
-        ]
+def deposit(amount: int, name: str) -> Group:
+    return Group(name, (Transfer(OUTSIDE, ANN, USD, amount, Purpose.DEPOSIT),))
 
+
+def withdrawal(amount: int) -> Transfer:
+    return Transfer(ANN, OUTSIDE, USD, amount, Purpose.WITHDRAWAL)
+
+
+def limited(books: Books, today: int, *groups: Group) -> list[Decision]:
+    """Decides groups where 100 may be deposited and 50 withdrawn a day."""
+    return Ledger(books, Limits(100, 50), ids(), now=1, today=today).decide(groups, {}).answers
+
+
+def test_a_days_deposits_end_at_the_limit_and_begin_again_with_the_next() -> None:
     books = Books(cash(ANN, 0))
-    first = Ledger(books, Limits(100, 50), ids(), DAY - 1).decide(deposits(60, 41, 40), {})
-    assert [answer.reason for answer in first.answers] == [0, Reason.DAILY_LIMIT, 0]
-    again = Ledger(books, Limits(100, 50), ids(), DAY - 1).decide(deposits(60), first.decided)
-    assert again.answers[0].outcome is Outcome.POSTED
-    assert not again.changed.days
-    late = [Group("late", (Transfer(OUTSIDE, ANN, USD, 100, Purpose.DEPOSIT),))]
-    assert Ledger(books, Limits(100, 50), ids(), DAY - 1).decide(late, {}).answers[0].reason
-    assert not Ledger(books, Limits(100, 50), ids(), DAY).decide(late, {}).answers[0].reason
-    out = [Group("w", (Transfer(ANN, OUTSIDE, USD, 51, Purpose.WITHDRAWAL),))]
-    refused = Ledger(books, Limits(100, 50), ids(), DAY).decide(out, {}).answers[0]
-    assert refused.reason == Reason.DAILY_LIMIT
+    first = limited(books, 7, *(deposit(n, f"d{n}") for n in (60, 41, 40)))
+    assert [answer.reason for answer in first] == [0, Reason.DAILY_LIMIT, 0]
+    assert limited(books, 7, deposit(1, "one more"))[0].reason == Reason.DAILY_LIMIT
+    assert limited(books, 8, deposit(100, "tomorrow"))[0].outcome is Outcome.POSTED
+
+
+def test_deposits_and_withdrawals_and_customers_each_have_their_own_day() -> None:
+    books = Books(cash(ANN, 0) | cash(BOB, 0))
+    other = Group("bob", (Transfer(OUTSIDE, BOB, USD, 100, Purpose.DEPOSIT),))
+    out = [Group(f"w{n}", (withdrawal(n),)) for n in (51, 50)]
+    found = limited(books, 7, deposit(100, "d"), other, *out)
+    assert [answer.reason for answer in found] == [0, 0, Reason.DAILY_LIMIT, 0]
+
+
+def test_a_repeat_and_a_refusal_do_not_count_for_the_day() -> None:
+    books = Books(cash(ANN, 0))
+    unpayable = Group("both", (withdrawal(10), pay(1)))
+    found = limited(books, 7, deposit(10, "d"), deposit(10, "d"), unpayable)
+    assert [answer.outcome for answer in found] == [
+        Outcome.POSTED,
+        Outcome.POSTED,
+        Outcome.REFUSED,
+    ]
+    assert left_today(deposit(1, ""), books, Limits(100, 50), 7) == 90
+    assert left_today(unpayable, books, Limits(100, 50), 7) == 50
+
+
+def test_what_is_held_counts_at_once_and_resolving_it_meets_no_limit() -> None:
+    books = Books(cash(ANN, 1000))
+    holds = [
+        Group(name, (replace(withdrawal(20), kind=Kind.PENDING, transfer_id=name),))
+        for name in ("h", "v")
+    ]
+    full = Group("full", (withdrawal(10),))
+    none_left = Group("over", (withdrawal(1),))
+    resolved = [
+        Group("post", (replace(withdrawal(20), kind=Kind.POST, pending_id="h"),)),
+        Group("void", (replace(withdrawal(20), kind=Kind.VOID, pending_id="v"),)),
+    ]
+    found = limited(books, 7, *holds, full, none_left, *resolved)
+    assert [answer.reason for answer in found] == [0, 0, 0, Reason.DAILY_LIMIT, 0, 0]
+    assert books.accounts[Key(ANN, USD)] == Account(Key(ANN, USD), 970, version=2)
+
+
+def test_a_hold_can_be_given_back_whatever_has_become_of_the_receiver() -> None:
+    accounts = cash(ANN, 100) | cash(BOB, MOST_UNITS)
+    to_bob = Transfer(ANN, BOB, USD, 10, Purpose.BUY)
+    batch = run(
+        Group("h", (replace(to_bob, kind=Kind.PENDING, transfer_id="h"),)),
+        Group("p", (replace(to_bob, kind=Kind.POST, pending_id="h"),)),
+        Group("v", (replace(to_bob, kind=Kind.VOID, pending_id="h"),)),
+        accounts=accounts,
+    )
+    assert [answer.outcome for answer in batch.answers] == [
+        Outcome.POSTED,
+        Outcome.REFUSED,
+        Outcome.POSTED,
+    ]
+
+
+def test_another_phase_or_hold_under_a_decided_id_is_other_content() -> None:
+    others = [pay(10), hold(10, "h2"), post(10), void(10), hold(11)]
+    batch = run(
+        Group("g", (hold(10),)),
+        *(Group("g", (other,)) for other in others),
+        accounts=cash(ANN, 100),
+    )
+    assert [answer.outcome for answer in batch.answers[1:]] == [Outcome.EXISTS_DIFFERENT] * 5
+
+
+def test_units_sold_by_posting_their_hold_take_their_share_of_the_cost() -> None:
+    key = Key(ANN, "BTC")
+    accounts = {key: Account(key, 8, cost=4000), **cash(ANN, 0)}
+    sell = Transfer(ANN, PLATFORM, "BTC", 2, Purpose.SELL)
+    paid = Transfer(PLATFORM, ANN, USD, 900, Purpose.SELL)
+    batch = run(
+        Group("h", (replace(sell, kind=Kind.PENDING, transfer_id="h"),)),
+        Group("f", (replace(sell, kind=Kind.POST, pending_id="h"), paid)),
+        accounts=accounts,
+    )
+    assert batch.changed.accounts == {
+        key: Account(key, 6, cost=3000, version=1),
+        Key(ANN, USD): Account(Key(ANN, USD), 900, version=1),
+    }
 
 
 def test_cost_grows_with_buys_and_falls_in_proportion() -> None:

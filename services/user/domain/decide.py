@@ -24,9 +24,6 @@ from services.user.domain.ledger import (
     Transfer,
 )
 
-DAY = 86_400_000_000
-"""Microseconds."""
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -56,7 +53,7 @@ class Books:
     """Every hold that is named, by id, resolved ones too."""
     days: dict[Day, int] = field(default_factory=dict)
 
-    def touched_by(self, group: Group, now: int) -> Books:
+    def touched_by(self, group: Group, today: int) -> Books:
         """A copy of the rows that a group touches, to be thrown away if it is refused."""
         found = Books()
         for transfer in group.transfers:
@@ -65,7 +62,7 @@ class Books:
                     found.accounts[key] = self.accounts[key]
             if transfer.hold_id in self.holds:
                 found.holds[transfer.hold_id] = self.holds[transfer.hold_id]
-            if (day := day_of(transfer, now)) is not None:
+            if (day := day_of(transfer, today)) is not None:
                 found.days[day] = self.days.get(day, 0)
         return found
 
@@ -87,15 +84,31 @@ class Batch:
     changed: Books = field(default_factory=Books)
 
 
-def day_of(transfer: Transfer, now: int) -> Day | None:
-    """The day's total that a transfer counts for; None for one that counts for none."""
+def day_of(transfer: Transfer, today: int) -> Day | None:
+    """The day's total that a transfer counts for; None for one that counts for none.
+
+    What is held counts when it is held, so its resolution never meets a limit.
+    """
+    if transfer.asset_id != USD or transfer.kind not in (Kind.POSTED, Kind.PENDING):
+        return None
     match transfer.purpose:
         case Purpose.DEPOSIT:
-            return Day(transfer.credit, now // DAY, transfer.purpose)
+            return Day(transfer.credit, today, transfer.purpose)
         case Purpose.WITHDRAWAL:
-            return Day(transfer.debit, now // DAY, transfer.purpose)
+            return Day(transfer.debit, today, transfer.purpose)
         case _:
             return None
+
+
+def left_today(group: Group, books: Books, limits: Limits, today: int) -> int | None:
+    """Cents that the tightest of a group's daily limits still allows; None without a limit."""
+    found = [
+        max(0, most - books.days.get(day, 0))
+        for transfer in group.transfers
+        if (most := limits.of(transfer.purpose)) is not None
+        and (day := day_of(transfer, today)) is not None
+    ]
+    return min(found, default=None)
 
 
 def _hold_refusal(transfer: Transfer, books: Books) -> Reason | None:
@@ -117,7 +130,7 @@ def _funds_refusal(transfer: Transfer, books: Books) -> Reason | None:
     return Reason.INSUFFICIENT_FUNDS if transfer.asset_id == USD else Reason.INSUFFICIENT_HOLDING
 
 
-def _refusal(transfer: Transfer, books: Books, limits: Limits, now: int) -> Reason | None:
+def _refusal(transfer: Transfer, books: Books, limits: Limits, today: int) -> Reason | None:
     """Why a transfer cannot be; an account that is not there has no user."""
     if any(key not in books.accounts for key in transfer.accounts()):
         return Reason.USER_NOT_FOUND
@@ -126,21 +139,27 @@ def _refusal(transfer: Transfer, books: Books, limits: Limits, now: int) -> Reas
     if transfer.kind in (Kind.POSTED, Kind.PENDING) and (reason := _funds_refusal(transfer, books)):
         return reason
     most = limits.of(transfer.purpose)
-    day = day_of(transfer, now)
+    day = day_of(transfer, today)
     if most is not None and day is not None and books.days[day] + transfer.amount > most:
         return Reason.DAILY_LIMIT
     receiving = books.accounts.get(Key(transfer.credit, transfer.asset_id))
-    if receiving is not None and (
-        receiving.posted + transfer.amount > MOST_UNITS
-        or receiving.cost + transfer.cost > MOST_UNITS
+    if (
+        transfer.moves
+        and receiving is not None
+        and (
+            receiving.posted + transfer.amount > MOST_UNITS
+            or receiving.cost + transfer.cost > MOST_UNITS
+        )
     ):
         # Refused, for an error of the database would take its neighbours with it.
         return Reason.NOTIONAL_LIMIT
     return None
 
 
-def _apply(transfer: Transfer, posting: Posting, books: Books, now: int) -> Posting:
+def _apply(transfer: Transfer, posting: Posting, books: Books, today: int) -> Posting:
     """Changes `books`; answers the posting with what it made of the accounts."""
+    if (day := day_of(transfer, today)) is not None:
+        books.days[day] += transfer.amount
     debit, credit = (Key(o, transfer.asset_id) for o in (transfer.debit, transfer.credit))
     if transfer.kind is Kind.PENDING:
         hold = Hold(transfer.debit, transfer.credit, transfer.asset_id, transfer.amount)
@@ -158,8 +177,6 @@ def _apply(transfer: Transfer, posting: Posting, books: Books, now: int) -> Post
     if credit in books.accounts:
         cost = transfer.cost if transfer.purpose is Purpose.BUY else 0
         books.accounts[credit] = books.accounts[credit].received(transfer.amount, cost)
-    if (day := day_of(transfer, now)) is not None:
-        books.days[day] += transfer.amount
     paying = books.accounts.get(debit, Account(debit))
     receiving = books.accounts.get(credit, Account(credit))
     return replace(
@@ -187,19 +204,23 @@ def _repeat(group: Group, stored: Decision) -> Decision:
 class Ledger:
     """Decides groups in order, each all-or-nothing and once, also within the batch."""
 
-    def __init__(self, books: Books, limits: Limits, ids: Iterator[str], now: int) -> None:
+    def __init__(
+        self, books: Books, limits: Limits, ids: Iterator[str], *, now: int, today: int
+    ) -> None:
         """Prepares a batch.
 
         Args:
             books: the rows as they are; they are changed as groups are posted.
             limits: of each customer and day.
             ids: ids for new transfers.
-            now: microseconds since 1970.
+            now: microseconds since 1970; when the transfers are made.
+            today: days since 1970; whose limits count.
         """
         self._books = books
         self._limits = limits
         self._ids = ids
         self._now = now
+        self._today = today
 
     def decide(self, groups: Sequence[Group], decided: Mapping[str, Decision]) -> Batch:
         """Decides groups, given the decisions in force by group id."""
@@ -218,15 +239,15 @@ class Ledger:
     def _decide(self, group: Group, batch: Batch) -> Decision:
         if group.intent is Intent.CANCEL:
             return Decision(group.group_id, Outcome.CANCELLED)
-        touched = self._books.touched_by(group, self._now)
+        touched = self._books.touched_by(group, self._today)
         postings: list[Posting] = []
         for transfer in group.transfers:
-            reason = _refusal(transfer, touched, self._limits, self._now)
+            reason = _refusal(transfer, touched, self._limits, self._today)
             if reason is not None:
                 return Decision(group.group_id, Outcome.REFUSED, reason, group.digest())
             name = transfer.transfer_id or next(self._ids)
             posting = Posting(name, group.group_id, transfer, created_at=self._now)
-            postings.append(_apply(transfer, posting, touched, self._now))
+            postings.append(_apply(transfer, posting, touched, self._today))
         batch.postings.extend(postings)
         batch.changed.update(touched)
         self._books.update(touched)

@@ -90,6 +90,11 @@ class Transfer:
         return tuple(Key(owner, self.asset_id) for owner in owners if is_customer(owner))
 
     @property
+    def moves(self) -> bool:
+        """Whether balances move; a hold that is made or given back moves none."""
+        return self.kind in (Kind.POSTED, Kind.POST)
+
+    @property
     def hold_id(self) -> str:
         """The hold that it makes or resolves; empty when it has to do with none."""
         return self.transfer_id if self.kind is Kind.PENDING else self.pending_id

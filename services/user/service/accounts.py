@@ -63,7 +63,7 @@ def _movement(posting: Posting, subject: str) -> Movement:
     )
 
 
-def _refused(settled: Settled, limit: int | None) -> CallError:
+def _refused(settled: Settled, limit: int) -> CallError:
     """Why cash did not move; `limit` is the day's, in cents."""
     match settled.decision.reason:
         case Reason.USER_NOT_FOUND:
@@ -74,7 +74,10 @@ def _refused(settled: Settled, limit: int | None) -> CallError:
             return CallError(
                 Reason.DAILY_LIMIT,
                 "The amount would take the day's total above its limit.",
-                metadata={"dailyLimit": to_text(limit or 0, CENTS_SCALE)},
+                metadata={
+                    "dailyLimit": to_text(limit, CENTS_SCALE),
+                    "remaining": to_text(settled.left_today or 0, CENTS_SCALE),
+                },
             )
         case reason:
             return CallError(reason, "The amount is more than the account can take.")
@@ -137,7 +140,7 @@ class AccountService(AccountServiceServicer):
                     Reason.REQUEST_ID_REUSED, "The request id was used for another amount."
                 )
             case _:
-                raise _refused(settled, self._limits.of(transfer.purpose))
+                raise _refused(settled, self._limits.of(transfer.purpose) or 0)
 
     async def ListTransactions(
         self, request: ListTransactionsRequest, _: object

@@ -29,6 +29,8 @@ from services.user.domain.ledger import (
 )
 from services.user.store.ledger import Settled
 
+_LONGEST_ID = 64
+"""As the contract has it of `TransferGroup.group_id`."""
 _KNOWN_PURPOSES = frozenset(int(purpose) for purpose in Purpose)
 
 
@@ -118,6 +120,16 @@ class LedgerService(LedgerServiceServicer):
         return CreateTransfersResponse(decisions=decisions)
 
     async def CancelGroups(self, request: CancelGroupsRequest, _: object) -> CancelGroupsResponse:
-        """Stores "cancelled" where nothing was decided; answers the decisions in force."""
+        """Stores "cancelled" where nothing was decided; FIELD_INVALID for what is no id.
+
+        Answers the decisions in force.
+        """
+        violations = [
+            Violation(f"groupIds[{i}]", f"must have 1 to {_LONGEST_ID} characters")
+            for i, group_id in enumerate(request.group_ids)
+            if not 0 < len(group_id) <= _LONGEST_ID
+        ]
+        if violations:
+            raise invalid(*violations)
         groups = [Group(group_id, intent=Intent.CANCEL) for group_id in request.group_ids]
         return CancelGroupsResponse(decisions=await self._settle(groups))

@@ -42,6 +42,7 @@ def upgrade() -> None:
         _number("version"),
         _number("updated_at"),
         sa.CheckConstraint("posted - pending_out >= 0", name="accounts_not_overdrawn"),
+        sa.CheckConstraint("pending_out >= 0", name="accounts_hold_something_or_nothing"),
     )
     op.create_table(
         "groups",
